@@ -1,0 +1,43 @@
+/** Channel names and the patterns that rules are written in. */
+
+/** Longest channel name, in characters. Long enough for `user:<uuid>:<uuid>:…`, short enough for a Redis key. */
+export const MAX_CHANNEL_LENGTH = 200
+
+/** 1–200 of `A–Z a–z 0–9 _ - . : @ ~ = | +`, the first a letter or digit: nothing that Redis patterns, hash tags, paths or SSE lines know. */
+const CHANNEL = /^[A-Za-z0-9][A-Za-z0-9_\-.:@~=|+]{0,199}$/
+
+/** Prefixes that belong to the server: their own resources publish there. */
+const RESERVED = ['run:', 'room:', 'inbox:']
+
+export function isChannel(name: string): boolean {
+  return CHANNEL.test(name)
+}
+
+/** Whether only the server may publish on the channel. */
+export function isReservedChannel(name: string): boolean {
+  return RESERVED.some((prefix) => name.startsWith(prefix))
+}
+
+/**
+ * Compiles a pattern: `*` stands for one segment between `:`, a last `**` for the rest (one segment
+ * or more); everything else is literal. Throws a RangeError that says what is wrong.
+ */
+export function compilePattern(pattern: string): (channel: string) => boolean {
+  const segments = pattern.split(':')
+  if (pattern.length === 0 || pattern.length > MAX_CHANNEL_LENGTH) {
+    throw new RangeError(`pattern must have 1–${MAX_CHANNEL_LENGTH} characters`)
+  }
+  const rest = segments.at(-1) === '**'
+  const fixed = rest ? segments.slice(0, -1) : segments
+  for (const segment of fixed) {
+    if (segment === '*' || /^[A-Za-z0-9_\-.@~=|+]*$/.test(segment)) continue
+    throw new RangeError(
+      `"${segment}" in pattern "${pattern}": a segment is literal, "*", or a last "**"`,
+    )
+  }
+  return (channel) => {
+    const parts = channel.split(':')
+    if (rest ? parts.length <= fixed.length : parts.length !== fixed.length) return false
+    return fixed.every((segment, i) => segment === '*' || segment === parts[i])
+  }
+}

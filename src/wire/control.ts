@@ -1,0 +1,62 @@
+/** Control events: what a stream is told about itself. Named, so a page that doesn't listen never sees them. */
+
+/** Why continuity of a channel can't be proved. */
+export type GapReason =
+  /** more events than the channel keeps */
+  | 'trimmed'
+  /** older than the channel keeps */
+  | 'expired'
+  /** removed on purpose, by DELETE */
+  | 'deleted'
+  /** the store lost it */
+  | 'lost'
+  /** a cursor that this store never gave out: from elsewhere, from the future, from before a wipe */
+  | 'unknown'
+
+/** Why the server ends a stream. */
+export type ByeReason = 'draining' | 'max_age' | 'slow' | 'token_expired' | 'revoked' | 'replaced'
+
+/** Data of each control event. */
+export interface ControlData {
+  /** First of all: from here the replay starts. */
+  'stream.ready': {
+    /** Public id of the session, or of this stream where the client named no session. */
+    readonly session: string
+    readonly cursor: string
+    /** False: started from live. */
+    readonly resumed: boolean
+    /** Milliseconds between signs of life. */
+    readonly heartbeat: number
+    readonly channels: readonly string[]
+  }
+  /** All channels are read up to here. */
+  'stream.live': { readonly cursor: string }
+  /** Nothing new. */
+  'stream.heartbeat': { readonly cursor: string }
+  /** Events after `after` and before `next` may be missing; everything from `next` on follows. */
+  'stream.gap': {
+    readonly channel: string
+    /** Position up to which the channel was read; null where the cursor said nothing about it. */
+    readonly after: string | null
+    /** Position of the first event that follows, or the place where it will follow. */
+    readonly next: string
+    readonly reason: GapReason
+  }
+  /** The channel was closed by its producer. */
+  'stream.end': { readonly channel: string; readonly reason: string | null }
+  /** The server ends the stream. */
+  'stream.bye': {
+    readonly reason: ByeReason
+    /** False: opening again would be refused. */
+    readonly reconnect: boolean
+    /** Milliseconds to wait before opening again. */
+    readonly retry: number
+  }
+}
+
+export type ControlName = keyof ControlData
+
+/** A control event in the form that a long poll carries it. */
+export type Control = {
+  [N in ControlName]: { readonly event: N; readonly data: ControlData[N] }
+}[ControlName]

@@ -1,0 +1,219 @@
+/**
+ * Errors as data with advice (RFC 9457, problem details): a stable code, a status, whether the very
+ * same request may succeed later, and what to do.
+ */
+
+interface Row {
+  readonly status: number
+  readonly title: string
+  readonly advice: string
+  /** The same request may succeed later without being changed. */
+  readonly retryable?: true
+}
+
+const TABLE = {
+  channel_invalid: {
+    status: 400,
+    title: 'Not a channel name',
+    advice: 'Use 1–200 characters of A–Z a–z 0–9 _ - . : @ ~ = | +, the first a letter or a digit.',
+  },
+  channel_missing: {
+    status: 400,
+    title: 'No channel named',
+    advice: 'Name at least one channel: ?channel=…',
+  },
+  channel_reserved: {
+    status: 403,
+    title: 'The channel belongs to the server',
+    advice:
+      'Channels beginning with run:, room: or inbox: are published through their own resources.',
+  },
+  channel_closed: {
+    status: 409,
+    title: 'The channel is closed',
+    advice: 'Its producer ended it. Publish on another channel, or DELETE this one to begin anew.',
+  },
+  channels_too_many: {
+    status: 400,
+    title: 'Too many channels on one stream',
+    advice: 'Open several streams, or publish to fewer channels.',
+  },
+  cursor_invalid: {
+    status: 400,
+    title: 'Not a cursor',
+    advice: 'Send back a cursor that this gateway gave out, or "earliest" or "latest".',
+  },
+  cursor_expired: {
+    status: 410,
+    title: 'Events after this cursor are gone',
+    advice:
+      'A raw stream can’t announce a gap. Open again without a cursor, or use format=envelope.',
+  },
+  option_invalid: {
+    status: 400,
+    title: 'Wrong option',
+    advice: 'See the protocol page for the options of this resource.',
+  },
+  body_invalid: {
+    status: 400,
+    title: 'The body can’t be read',
+    advice: 'Send what the Content-Type promises, in UTF-8.',
+  },
+  event_invalid: {
+    status: 400,
+    title: 'Not an event',
+    advice: 'An event is {"channel", "data", "name"?, "key"?, "ephemeral"?} and nothing else.',
+  },
+  event_too_large: {
+    status: 413,
+    title: 'The event is too large',
+    advice: 'Send a reference to large data, or have the operator raise the limit.',
+  },
+  body_too_large: {
+    status: 413,
+    title: 'The body is too large',
+    advice: 'Send fewer events at once, or stream them as application/x-ndjson.',
+  },
+  body_timeout: {
+    status: 408,
+    title: 'The body did not arrive in time',
+    advice: 'Send it again, without pauses.',
+    retryable: true,
+  },
+  media_type_unsupported: {
+    status: 415,
+    title: 'Content-Type not supported',
+    advice:
+      'Use application/json, text/plain, application/x-ndjson or text/event-stream, uncompressed.',
+  },
+  not_acceptable: {
+    status: 406,
+    title: 'No such representation',
+    advice: 'Accept text/event-stream or application/json.',
+  },
+  key_conflict: {
+    status: 422,
+    title: 'The idempotency key was used for another event',
+    advice: 'Use a new key for a new event; repeat a key only with the same body.',
+  },
+  key_invalid: {
+    status: 400,
+    title: 'Not an idempotency key',
+    advice: 'Use 1–200 visible ASCII characters.',
+  },
+  origin_forbidden: {
+    status: 403,
+    title: 'Origin not allowed',
+    advice: 'Add the page’s origin to SLUICE_CORS_ORIGINS.',
+  },
+  not_found: {
+    status: 404,
+    title: 'No such resource',
+    advice: 'The resources are listed in the protocol page; the first is /v1/events.',
+  },
+  method_not_allowed: {
+    status: 405,
+    title: 'Method not allowed here',
+    advice: 'The Allow header lists the methods of this resource.',
+  },
+  request_invalid: {
+    status: 400,
+    title: 'The request can’t be read',
+    advice: 'Send well-formed HTTP/1.1.',
+  },
+  streams_exhausted: {
+    status: 503,
+    title: 'All stream slots are taken',
+    advice: 'Try again after the time in Retry-After.',
+    retryable: true,
+  },
+  overloaded: {
+    status: 503,
+    title: 'Too much is waiting to be stored',
+    advice: 'Nothing of this request was stored. Try again after the time in Retry-After.',
+    retryable: true,
+  },
+  draining: {
+    status: 503,
+    title: 'The gateway is shutting down',
+    advice: 'Try again: another node, or this one after its restart, answers.',
+    retryable: true,
+  },
+  log_unavailable: {
+    status: 503,
+    title: 'The event log can’t be reached',
+    advice:
+      'Whether the event was stored is unknown. Repeat the same request with the same Idempotency-Key.',
+    retryable: true,
+  },
+  internal: {
+    status: 500,
+    title: 'Something went wrong in the gateway',
+    advice: 'The gateway’s log has the details.',
+  },
+} as const satisfies Record<string, Row>
+
+/** Stable: programs may rely on it. */
+export type ErrorCode = keyof typeof TABLE
+
+/** An `application/problem+json` document. */
+export interface Problem {
+  readonly type: string
+  readonly title: string
+  readonly status: number
+  readonly code: ErrorCode
+  /** What went wrong here and what to do. */
+  readonly detail: string
+  /** The very same request may succeed later. */
+  readonly retryable: boolean
+  readonly [extension: string]: unknown
+}
+
+export interface SluiceErrorOptions {
+  /** What exactly is wrong; the table's advice follows it. Never holds what another client sent. */
+  readonly detail?: string
+  /** Members added to the problem document. */
+  readonly extensions?: Readonly<Record<string, unknown>>
+  /** Seconds for `Retry-After`. Default where retryable: 1. */
+  readonly retryAfter?: number
+  readonly cause?: unknown
+}
+
+/** The one error class: what a client may see of a failure. */
+export class SluiceError extends Error {
+  override readonly name = 'SluiceError'
+  readonly code: ErrorCode
+  readonly status: number
+  readonly retryable: boolean
+  /** Seconds. */
+  readonly retryAfter: number | undefined
+  readonly extensions: Readonly<Record<string, unknown>>
+
+  constructor(code: ErrorCode, options: SluiceErrorOptions = {}) {
+    const row: Row = TABLE[code]
+    super(options.detail === undefined ? row.advice : `${options.detail}. ${row.advice}`, {
+      cause: options.cause,
+    })
+    this.code = code
+    this.status = row.status
+    this.retryable = row.retryable === true
+    this.retryAfter = options.retryAfter ?? (this.retryable ? 1 : undefined)
+    this.extensions = options.extensions ?? {}
+  }
+
+  /** The document for the body. */
+  toProblem(): Problem {
+    return {
+      ...this.extensions,
+      type: `urn:sluice:error:${this.code}`,
+      title: TABLE[this.code].title,
+      status: this.status,
+      code: this.code,
+      detail: this.message,
+      retryable: this.retryable,
+    }
+  }
+}
+
+/** Every code with its status and title, for documentation and tests. */
+export const ERROR_TABLE: Readonly<Record<ErrorCode, Row>> = TABLE

@@ -1,0 +1,65 @@
+/** Events as they travel: names, data, and their JSON. */
+import { formatPosition, msOf, type Position } from './position.js'
+
+/** What an event is called when its publisher gave no name; EventSource's own default. */
+export const DEFAULT_NAME = 'message'
+/** Longest event name, in characters. */
+export const MAX_NAME_LENGTH = 100
+
+/** An event as the log keeps it and every reader gets it. */
+export interface StoredEvent extends Position {
+  readonly channel: string
+  readonly name: string
+  /** JSON text exactly as it came: never parsed and built anew, so big numbers survive. */
+  readonly data: string
+  /** Subject of the publisher's token; stamped by the server. */
+  readonly sender: string | undefined
+}
+
+/** An event for whoever is live now: not logged, without a position. */
+export interface EphemeralEvent {
+  readonly channel: string
+  readonly name: string
+  readonly data: string
+  readonly sender: string | undefined
+  /** Milliseconds since the epoch. */
+  readonly time: number
+}
+
+const SERVER_NAMES = /^(?:stream|presence|participant|room|signal)\./
+
+/** Why `name` can't be an event's name; undefined where it can. */
+export function nameFault(name: string): string | undefined {
+  if (name.length === 0 || name.length > MAX_NAME_LENGTH) {
+    return `an event name has 1–${MAX_NAME_LENGTH} characters`
+  }
+  if (/[\x00-\x1f\x7f]/.test(name)) return 'an event name has no control characters'
+  if (name === 'error' || name === 'open') {
+    return `"${name}" is EventSource's own; choose another event name`
+  }
+  if (SERVER_NAMES.test(name)) {
+    return `names beginning with "${name.slice(0, name.indexOf('.') + 1)}" belong to the server`
+  }
+  return undefined
+}
+
+/** The JSON that an SSE envelope carries: everything but the name, which is the SSE `event:` field. */
+export function envelopeJson(event: StoredEvent | EphemeralEvent): string {
+  return `{${idMember(event)}${restOfJson(event)}`
+}
+
+/** The JSON of a long poll's event: the envelope with its name inside. */
+export function eventJson(event: StoredEvent | EphemeralEvent): string {
+  return `{${idMember(event)}"name":${JSON.stringify(event.name)},${restOfJson(event)}`
+}
+
+function idMember(event: StoredEvent | EphemeralEvent): string {
+  return 'order' in event ? `"id":"${formatPosition(event.order, event.tag)}",` : ''
+}
+
+function restOfJson(event: StoredEvent | EphemeralEvent): string {
+  // Channel names need no escaping: their grammar has no character that JSON escapes.
+  const sender = event.sender === undefined ? '' : `,"sender":${JSON.stringify(event.sender)}`
+  const time = 'order' in event ? msOf(event.order) : event.time
+  return `"channel":"${event.channel}","data":${event.data}${sender},"time":${time}}`
+}
