@@ -1,0 +1,273 @@
+/**
+ * The log in this process's memory: the embedded default. Lost with the process; a restarted gateway
+ * has another tag, so cursors from before are told `unknown` rather than matched to other events.
+ */
+import { randomInt } from 'node:crypto'
+import { SluiceError } from '../wire/errors.js'
+import { COUNTERS, msOf, type Position, TAGS } from '../wire/position.js'
+import { ageLimitAt, gapAfter } from './gap.js'
+import { createKeyring } from './keyring.js'
+import type {
+  ChannelInfo,
+  ChannelRead,
+  Draft,
+  EndEntry,
+  Entry,
+  EventEntry,
+  Log,
+  LogListener,
+  ReadRequest,
+  ReadResult,
+  Receipt,
+  Retention,
+  Standing,
+  Start,
+} from './log.js'
+import { partitionOf } from './partition.js'
+import { createShelf, firstKept, type Shelf, upperBound } from './shelf.js'
+
+export interface MemoryLogOptions {
+  readonly retentionFor: (channel: string) => Retention
+  /** Partitions; default 1. */
+  readonly partitions?: number
+  /** Bytes of events held over all channels; the oldest go first. Default 512 MiB. */
+  readonly limitBytes?: number
+  /** Milliseconds since the epoch. Default: the system's clock. */
+  readonly now?: () => number
+  /** The process's tag. Default: random. */
+  readonly tag?: number
+}
+
+/** How often expired events and forgotten channels are swept out, in ms. Reads never depend on it. */
+const SWEEP_MS = 30_000
+
+/** Order of the newest entry by partition, and what a channel without a head could have had at most. */
+interface Partition {
+  last: number
+  readonly birth: number
+  horizon: number
+}
+
+export function createMemoryLog(options: MemoryLogOptions): Log {
+  const now = options.now ?? Date.now
+  const tag = options.tag ?? randomInt(1, TAGS)
+  const count = options.partitions ?? 1
+  const limitBytes = options.limitBytes ?? 512 * 1024 * 1024
+  const shelves = new Map<string, Shelf>()
+  const followed = new Set<string>()
+  const keyring = createKeyring(now)
+  const birth = now() * COUNTERS
+  const partitions: Partition[] = Array.from({ length: count }, () => ({
+    last: birth,
+    birth,
+    horizon: birth,
+  }))
+  let listener: LogListener | undefined
+  let sweeper: NodeJS.Timeout | undefined
+  let bytes = 0
+  // Which shelf each held event lies on, oldest first: what the memory limit evicts by.
+  let arrivals: Shelf[] = []
+  let evicted = 0
+
+  const at = (order: number): Position => ({ order, tag })
+
+  function shelfOf(channel: string): Shelf {
+    let shelf = shelves.get(channel)
+    if (shelf === undefined) {
+      shelf = createShelf(channel, partitionOf(channel, count), options.retentionFor(channel))
+      shelves.set(channel, shelf)
+    }
+    return shelf
+  }
+
+  /** The next position of a partition. A full counter carries into the millisecond by itself. */
+  function nextOrder(partition: Partition): number {
+    partition.last = Math.max(now() * COUNTERS, partition.last + 1)
+    return partition.last
+  }
+
+  function place(shelf: Shelf, entry: Entry): void {
+    bytes += shelf.add(entry)
+    bytes -= shelf.trim()
+    arrivals.push(shelf)
+    while (bytes > limitBytes && evicted < arrivals.length) {
+      bytes -= arrivals[evicted++]!.evict()
+    }
+    if (evicted > 4096 && evicted > arrivals.length / 2) {
+      arrivals = arrivals.slice(evicted)
+      evicted = 0
+    }
+    if (followed.has(entry.channel)) listener?.entry(entry)
+  }
+
+  function appendOne(draft: Draft, time: number): Receipt {
+    const { channel, name, data, sender, key } = draft
+    if (draft.ephemeral === true) {
+      if (followed.has(channel)) listener?.ephemeral({ channel, name, data, sender, time })
+      return { channel, position: null, time, duplicate: false }
+    }
+    const known = key === undefined ? undefined : keyring.find(draft, key)
+    if (known !== undefined) return { ...known, duplicate: true }
+    const shelf = shelfOf(channel)
+    const order = nextOrder(partitions[shelf.partition]!)
+    const entry: EventEntry = {
+      kind: 'event',
+      order,
+      tag,
+      prev: shelf.head,
+      channel,
+      name,
+      data,
+      sender,
+    }
+    const receipt = { channel, position: entry, time: msOf(order), duplicate: false }
+    if (key !== undefined) keyring.remember(draft, key, receipt)
+    place(shelf, entry)
+    return receipt
+  }
+
+  /** Everything that can refuse a group is asked before its first event is appended. */
+  function refuse(group: readonly Draft[]): void {
+    for (const draft of group) {
+      if (shelves.get(draft.channel)?.end !== undefined) {
+        throw new SluiceError('channel_closed', { detail: `Channel "${draft.channel}" is closed` })
+      }
+      if (draft.key !== undefined && keyring.conflicts(draft, draft.key)) {
+        throw new SluiceError('key_conflict')
+      }
+    }
+  }
+
+  function readChannel(request: ReadRequest, share: number): ChannelRead {
+    const { channel, after } = request
+    const shelf = shelves.get(channel)
+    if (shelf === undefined) {
+      // Never heard of: nothing of it can be newer than the partition's horizon.
+      const { horizon } = partitions[partitionOf(channel, count)]!
+      const gap = horizon > after ? { reason: 'expired' as const, floor: at(horizon) } : undefined
+      return { channel, entries: [], complete: true, gap }
+    }
+    const ageLimit = ageLimitAt(now(), shelf.retention.maxAge)
+    const first = Math.max(upperBound(shelf, after), firstKept(shelf, ageLimit))
+    const found = gapAfter(after, {
+      next: shelf.entries[first],
+      head: shelf.head,
+      horizon: partitions[shelf.partition]!.horizon,
+      beforeEnd: shelf.end?.prev,
+      deleted: shelf.deleted,
+      ageLimit,
+    })
+    return {
+      channel,
+      entries: shelf.entries.slice(first, first + share),
+      complete: first + share >= shelf.entries.length,
+      gap: found === undefined ? undefined : { reason: found.reason, floor: at(found.floor) },
+      closed: shelf.end && { position: shelf.end, reason: shelf.end.reason },
+    }
+  }
+
+  function startOf(channel: string, start: Start, last: number): number {
+    const shelf = shelves.get(channel)
+    if (shelf === undefined || start.from === 'latest') return last
+    const { entries, retention } = shelf
+    const oldest = firstKept(shelf, ageLimitAt(now(), retention.maxAge))
+    let index = oldest
+    if (start.from === 'count') {
+      const events = shelf.end === undefined ? start.count : start.count + 1
+      index = Math.max(oldest, entries.length - events)
+    } else if (start.from === 'age') {
+      index = Math.max(oldest, upperBound(shelf, ageLimitAt(now(), start.ms) - 1))
+    }
+    const first = entries[index]
+    if (first === undefined) return last
+    return first.prev === 0 ? first.order - 1 : first.prev
+  }
+
+  /** Forgets what is too old. A channel's head outlives its events, so that "nothing there" isn't taken for "nothing missed". */
+  function sweep(): void {
+    for (const shelf of shelves.values()) {
+      bytes -= shelf.expire(ageLimitAt(now(), shelf.retention.maxAge))
+      const forgotten = ageLimitAt(now(), 2 * shelf.retention.maxAge)
+      if (shelf.held > 0 || shelf.head >= forgotten || shelf.end !== undefined) continue
+      const partition = partitions[shelf.partition]!
+      partition.horizon = Math.max(partition.horizon, shelf.head)
+      shelves.delete(shelf.channel)
+    }
+    keyring.sweep()
+  }
+
+  return {
+    partitions: count,
+    partitionOf: (channel) => partitionOf(channel, count),
+
+    async start(to) {
+      listener = to
+      sweeper = setInterval(sweep, SWEEP_MS)
+      sweeper.unref()
+    },
+    async stop() {
+      clearInterval(sweeper)
+      listener = undefined
+    },
+    fault: () => undefined,
+
+    async append(group) {
+      refuse(group)
+      const time = now()
+      return group.map((draft) => appendOne(draft, time))
+    },
+
+    async close(channel, reason) {
+      const shelf = shelfOf(channel)
+      if (shelf.end !== undefined) return shelf.end
+      const order = nextOrder(partitions[shelf.partition]!)
+      const end: EndEntry = { kind: 'end', order, tag, prev: shelf.head, channel, reason }
+      place(shelf, end)
+      return end
+    },
+
+    async delete(channel) {
+      const shelf = shelves.get(channel)
+      if (shelf === undefined || shelf.head === 0) return false
+      bytes -= shelf.clear()
+      if (followed.has(channel)) listener?.deleted(channel, shelf.head)
+      return true
+    },
+
+    async read(partition, requests, limit): Promise<ReadResult> {
+      const snapshot = at(partitions[partition]!.last)
+      const busy = requests.filter(({ channel, after }) => {
+        const shelf = shelves.get(channel)
+        return shelf !== undefined && shelf.head > after
+      }).length
+      const share = Math.max(1, Math.floor(limit / Math.max(1, busy)))
+      return { snapshot, channels: requests.map((request) => readChannel(request, share)) }
+    },
+
+    async seek(partition, channels, start) {
+      const { last } = partitions[partition]!
+      const starts = channels.map((channel) => startOf(channel, start, last))
+      return { position: at(Math.min(last, ...starts)), starts }
+    },
+
+    async locate(partition, position): Promise<Standing> {
+      const { last, birth } = partitions[partition]!
+      const known = position.tag === tag && position.order >= birth && position.order <= last
+      return known ? { known } : { known, reason: 'unknown', resume: at(last) }
+    },
+
+    async info(channel): Promise<ChannelInfo | undefined> {
+      const shelf = shelves.get(channel)
+      if (shelf === undefined || shelf.head === 0) return undefined
+      return shelf.info(ageLimitAt(now(), shelf.retention.maxAge))
+    },
+
+    async follow(channel) {
+      followed.add(channel)
+    },
+    unfollow(channel) {
+      followed.delete(channel)
+    },
+    position: (partition) => at(partitions[partition]!.last),
+  }
+}
