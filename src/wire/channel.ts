@@ -20,7 +20,8 @@ export function isReservedChannel(name: string): boolean {
 
 /**
  * Compiles a pattern: `*` stands for one segment between `:`, a last `**` for the rest (one segment
- * or more); everything else is literal. Throws a RangeError that says what is wrong.
+ * or more); everything else is literal. A segment may be empty, as in the channel `a:`. Throws a
+ * RangeError that says what is wrong.
  */
 export function compilePattern(pattern: string): (channel: string) => boolean {
   const segments = pattern.split(':')

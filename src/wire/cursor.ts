@@ -1,25 +1,37 @@
 /**
  * Cursors: where a stream stands, over all its channels. What stands in the SSE `id:` line and comes
- * back as Last-Event-ID. Opaque to clients.
+ * back as Last-Event-ID. Opaque to clients; made of `A–Z a–z 0–9 . _ -` only.
  *
  * One partition: the position itself, `1763675123456-53248`, however many channels.
  *
  * Several: one position for each partition that the stream touches, as differences to the newest:
  *
- *     p NNNNNNN  P TTT CC D…  P TTT CC D…
- *       newest   │ │   │  └ ms before the newest, 5 bits a digit, the last digit below 32
- *       ms       │ │   └ counter   └ partition, tag, counter …
- *                │ └ tag
- *                └ partition
+ *     p S NNNNNNN  P TTT CC D…  P TTT CC D…
+ *       │ newest   │ │   │  └ ms before the newest, 5 bits a digit, the last digit below 32
+ *       │ ms       │ │   └ counter
+ *       │          │ └ tag
+ *       │          └ partition
+ *       └ how many partitions the log has, less one
  *
- * Digits are base64url, most significant first; no separators, for the whole must stay short: sixteen
- * positions within twelve days take at most 8 + 16 × 12 = 200 characters.
+ * Digits are base64url, most significant first; no separators, for the whole must stay short: of
+ * sixteen positions within twelve days the newest takes 7 characters and each other at most 12, which
+ * makes 9 + 7 + 15 × 12 = 196. Every cursor has exactly one spelling, and only that one is read.
+ *
+ * A cursor of a log that was partitioned otherwise is well formed all the same: refusing it would end
+ * every native EventSource for good at the moment when a deployment changes. Its position (the least of
+ * them, for a vector) then stands for every partition of this log, where `Log.locate` judges it.
+ * Rejected: reading it for the partitions that it names, for the others would begin live without a word
+ * about what they missed; that is why a vector says how many partitions there are.
+ *
+ * It also means that the id of an event is a cursor in every deployment: exact for the channels of its
+ * own partition, for others the same moment by their own clock.
  *
  * `end.` before a cursor: the server ended this stream for good; an opening with it is answered 204.
  */
 import {
   COUNTERS,
   formatPosition,
+  MAX_MS,
   msOf,
   ORIGIN,
   type Position,
@@ -57,32 +69,50 @@ function varint(value: number): string {
   return text
 }
 
-/** The text of a cursor. `partitions`: how many the log has; with one, the cursor is the position. */
+/** The text of a cursor. `partitions`: how many the log has, 1–64; with one, it is the position. */
 export function formatCursor(cursor: Cursor, partitions: number): string {
   if (partitions === 1) {
     const { order, tag } = cursor.get(0) ?? ORIGIN
     return formatPosition(order, tag)
   }
+  return formatVector(cursor, partitions)
+}
+
+function formatVector(cursor: Cursor, partitions: number): string {
   let newest = 0
   for (const { order } of cursor.values()) newest = Math.max(newest, msOf(order))
-  let text = `p${digits(newest, MS_DIGITS)}`
+  let text = `p${digits(partitions - 1, 1)}${digits(newest, MS_DIGITS)}`
   for (const [partition, { order, tag }] of cursor) {
     const ms = msOf(order)
     const counter = order - ms * COUNTERS
-    text += DIGITS[partition] + digits(tag, 3) + digits(counter, 2) + varint(newest - ms)
+    text += digits(partition, 1) + digits(tag, 3) + digits(counter, 2) + varint(newest - ms)
   }
   return text
 }
 
-/** Reads a cursor; undefined where the text isn't one that a log with `partitions` could have given. */
+/**
+ * Reads a cursor; undefined where no log could have given it out. Where a log with another number of
+ * partitions did, its least position stands for every partition.
+ */
 export function parseCursor(text: string, partitions: number): Cursor | undefined {
   if (text.length > MAX_CURSOR_LENGTH) return undefined
-  const single = parsePosition(text)
-  if (single !== undefined) return new Map([[0, single]])
-  return text.startsWith('p') ? parseVector(text, partitions) : undefined
+  const position = parsePosition(text)
+  if (position !== undefined) return everywhere(position, partitions)
+  const vector = parseVector(text)
+  if (vector === undefined || vector.partitions === partitions) return vector?.cursor
+  return everywhere(least(vector.cursor), partitions)
 }
 
-function parseVector(text: string, partitions: number): Cursor | undefined {
+function everywhere(position: Position, partitions: number): Cursor {
+  return new Map(Array.from({ length: partitions }, (_, partition) => [partition, position]))
+}
+
+function least(cursor: Cursor): Position {
+  return [...cursor.values()].reduce((a, b) => (b.order < a.order ? b : a))
+}
+
+function parseVector(text: string): { partitions: number; cursor: Cursor } | undefined {
+  if (!text.startsWith('p')) return undefined
   let at = 1
   const take = (count: number): number => {
     let value = 0
@@ -102,6 +132,7 @@ function parseVector(text: string, partitions: number): Cursor | undefined {
       if (digit < 32) return value
     }
   }
+  const partitions = take(1) + 1
   const newest = take(MS_DIGITS)
   const cursor = new Map<number, Position>()
   while (at < text.length) {
@@ -109,12 +140,16 @@ function parseVector(text: string, partitions: number): Cursor | undefined {
     const tag = take(3)
     const counter = take(2)
     const ms = newest - takeVarint()
-    if (!(partition < partitions && tag < TAGS && counter < COUNTERS && ms >= 0 && ms < 2 ** 41)) {
+    // Written so that NaN, which a foreign digit gives, fails every comparison.
+    if (!(partition < partitions && tag < TAGS && counter < COUNTERS && ms >= 0 && ms < MAX_MS)) {
       return undefined
     }
     cursor.set(partition, { order: ms * COUNTERS + counter, tag })
   }
-  return Number.isNaN(newest) ? undefined : cursor
+  // One partition's cursor is never a vector, and no stream is without a channel. Writing it again
+  // finds a partition that stands twice, padded numbers and a newest that isn't the newest.
+  if (partitions === 1 || cursor.size === 0) return undefined
+  return formatVector(cursor, partitions) === text ? { partitions, cursor } : undefined
 }
 
 /** Marks a cursor as the end of its stream. */
@@ -122,7 +157,7 @@ export function endCursor(cursor: string): string {
   return END + cursor
 }
 
-/** Whether a well-formed cursor says that its stream was ended for good. */
+/** Whether a text is a cursor that says that its stream was ended for good. */
 export function isEndCursor(text: string): boolean {
-  return text.startsWith(END)
+  return text.startsWith(END) && parseCursor(text.slice(END.length), 1) !== undefined
 }

@@ -28,12 +28,24 @@ export interface EphemeralEvent {
 
 const SERVER_NAMES = /^(?:stream|presence|participant|room|signal)\./
 
+/**
+ * What an `event:` line can't carry to every reader. C0 controls hold the line ends of SSE and NUL;
+ * U+0085, U+2028 and U+2029 end lines too where a reader splits with Python's `splitlines` and its
+ * like; a lone surrogate has no UTF-8 and would arrive as U+FFFD, another name.
+ */
+const UNCARRIED = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}]/u
+/** By the standard one leading space is dropped, and it is written; readers that trim are common. */
+const EDGE_SPACE = /^\s|\s$/
+
 /** Why `name` can't be an event's name; undefined where it can. */
 export function nameFault(name: string): string | undefined {
   if (name.length === 0 || name.length > MAX_NAME_LENGTH) {
     return `an event name has 1–${MAX_NAME_LENGTH} characters`
   }
-  if (/[\x00-\x1f\x7f]/.test(name)) return 'an event name has no control characters'
+  if (UNCARRIED.test(name)) {
+    return 'an event name has no control characters, line separators or lone surrogates'
+  }
+  if (EDGE_SPACE.test(name)) return 'an event name neither begins nor ends with white space'
   if (name === 'error' || name === 'open') {
     return `"${name}" is EventSource's own; choose another event name`
   }

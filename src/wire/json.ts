@@ -7,6 +7,17 @@
  * JSON.parse plus this by a factor, and a second opinion on what is valid).
  */
 
+/**
+ * Index of the first character inside the outermost bracket. Throws where there is another one: the
+ * loops below would look for a closing bracket that never comes.
+ */
+function openWith(text: string, bracket: '{' | '['): number {
+  const at = skipSpace(text, 0)
+  if (text[at] !== bracket)
+    throw new TypeError(`a JSON text that begins with "${bracket}" is needed`)
+  return skipSpace(text, at + 1)
+}
+
 /** Index of the first character after white space (RFC 8259 § 2). */
 function skipSpace(text: string, at: number): number {
   let i = at
@@ -22,10 +33,15 @@ function skipString(text: string, at: number): number {
   let i = at
   for (;;) {
     i = text.indexOf('"', i + 1)
+    // Counted anew at each quote, yet linear: a run of backslashes is followed by one character only.
     let backslashes = 0
     while (text.charCodeAt(i - 1 - backslashes) === 0x5c) backslashes++
     if (backslashes % 2 === 0) return i + 1
   }
+}
+
+function endsScalar(c: number): boolean {
+  return c <= 0x20 || c === 0x2c || c === 0x5d || c === 0x7d
 }
 
 /** Index after the value that starts at `at`. */
@@ -34,8 +50,8 @@ function skipValue(text: string, at: number): number {
   if (first === 0x22) return skipString(text, at)
   let i = at
   if (first !== 0x7b && first !== 0x5b) {
-    // A number or literal: up to white space, a comma or a closing bracket.
-    while (i < text.length && !/[\s,\]}]/.test(text[i]!)) i++
+    // A number or literal. What ends it (white space, a comma, a bracket) it can't contain.
+    while (i < text.length && !endsScalar(text.charCodeAt(i))) i++
     return i
   }
   let depth = 0
@@ -60,7 +76,7 @@ function skipValue(text: string, at: number): number {
  */
 export function rawMembers(text: string): Map<string, string> {
   const members = new Map<string, string>()
-  let i = skipSpace(text, skipSpace(text, 0) + 1)
+  let i = openWith(text, '{')
   while (text.charCodeAt(i) !== 0x7d) {
     const nameEnd = skipString(text, i)
     const name = JSON.parse(text.slice(i, nameEnd)) as string
@@ -76,7 +92,7 @@ export function rawMembers(text: string): Map<string, string> {
 /** The raw text of each element of an array. `text` must be the valid JSON of an array. */
 export function rawElements(text: string): string[] {
   const elements: string[] = []
-  let i = skipSpace(text, skipSpace(text, 0) + 1)
+  let i = openWith(text, '[')
   while (text.charCodeAt(i) !== 0x5d) {
     const end = skipValue(text, i)
     elements.push(text.slice(i, end))

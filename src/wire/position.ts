@@ -25,11 +25,14 @@ export const COUNTERS = 4096
 /** Tags end before this; keeps `n` below 2^30, a small integer to V8 and 3 base64 digits in a cursor. */
 export const TAGS = 262_144
 
+/** Milliseconds end before this, in September 2039: `order` stays below 2^53. */
+export const MAX_MS = 2 ** 41
+
 /** Before everything. */
 export const ORIGIN: Position = { order: 0, tag: 0 }
 
+// Leading zeros are refused: one position has one spelling.
 const GRAMMAR = /^(0|[1-9]\d{0,13})-(0|[1-9]\d{0,9})$/
-const MAX_MS = 2 ** 41
 
 /** Milliseconds since the epoch of a position's order. */
 export function msOf(order: number): number {

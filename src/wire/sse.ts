@@ -14,13 +14,16 @@ export function dataLines(text: string): string {
   return `data: ${text.split(/\r\n|\r|\n/).join('\ndata: ')}\n`
 }
 
-/** What a raw reader sees of JSON data: a string as it is, anything else as its JSON text. */
+/**
+ * What a raw reader sees of JSON data: a string as it is, anything else as its JSON text. UTF-8 has no
+ * bytes for a lone surrogate, which only an escape can hold: a raw reader sees U+FFFD in its place.
+ */
 export function rawData(json: string): string {
-  // A JSON text whose first character is a quote is a string and nothing else.
-  return json.charCodeAt(0) === 0x22 ? (JSON.parse(json) as string) : json
+  // A JSON text that begins with a quote (RFC 8259 allows white space before it) is a string.
+  return /^[ \t\r\n]*"/.test(json) ? (JSON.parse(json) as string) : json
 }
 
-/** The `id:` line of an event whose cursor is its own position (one partition). */
+/** An `id:` line. A cursor's grammar has neither line ends nor NUL, so nothing is escaped here. */
 export function idLine(cursor: string): string {
   return `id: ${cursor}\n`
 }
