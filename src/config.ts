@@ -1,0 +1,180 @@
+/**
+ * Configuration: one table (config/options.ts) says everything about every option, and the variables,
+ * the flags, the keys of the file, `--help` and the page for operators all follow from it.
+ *
+ * A flag beats the environment, the environment beats the file, the file beats the default.
+ */
+import { nearest } from './config/nearest.js'
+import { dashed, FIELDS, OPTIONS, type Spec, TABLE, variableOf } from './config/options.js'
+import type { Config } from './config/types.js'
+import { Fault, isObject } from './config/values.js'
+
+export { nearest } from './config/nearest.js'
+export { OPTIONS, type Option } from './config/options.js'
+export { createRetention } from './config/retention.js'
+export type { ChannelRule, Config, LogLevel } from './config/types.js'
+
+/** Variables that the other commands read. */
+const OTHER_VARIABLES = ['SLUICE_URL']
+/** Keys of what isn't built yet. Ignoring one would leave a gateway open that its owner believes locked. */
+const REFUSED = ['jwtSecret', 'jwksUrl', 'apiKey']
+const NO_AUTHENTICATION = {
+  fault: 'this version has no authentication; it serves loopback only',
+  advice: 'remove it, and let a proxy in front decide who may call',
+}
+
+export interface ConfigProblem {
+  /** Where it came from: `SLUICE_PORT`, `--port`, `sluice.json: port`. */
+  readonly source: string
+  readonly fault: string
+  /** What to do. */
+  readonly advice: string
+}
+
+/** Everything that is wrong with a configuration, at once. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+  readonly problems: readonly ConfigProblem[]
+
+  constructor(problems: readonly ConfigProblem[]) {
+    super(problems.map((p) => `${p.source}: ${p.fault}; ${p.advice}`).join('\n'))
+    this.problems = problems
+  }
+}
+
+export interface ConfigSources {
+  /** Default: empty. */
+  readonly env?: Readonly<Record<string, string | undefined>>
+  /** By flag name without dashes; `true` where a flag had no value. Default: empty. */
+  readonly flags?: Readonly<Record<string, string | boolean | undefined>>
+  /** Gives the text of the file, or throws. Default: there is no file. */
+  readonly readFile?: (path: string) => string
+}
+
+/** The configuration, or a ConfigError with everything that is wrong. */
+export function loadConfig(sources: ConfigSources = {}): Config {
+  const { env = {}, flags = {} } = sources
+  const problems: ConfigProblem[] = []
+  const path = text(flags.config) ?? text(env.SLUICE_CONFIG)
+  if (flags.config === true) problems.push(noValue('config'))
+  const file = path === undefined ? {} : readObject(path, sources.readFile, problems)
+
+  const fileName = path?.split('/').at(-1) ?? ''
+  findUnknown(env, flags, file, fileName, problems)
+
+  const config: { -readonly [F in keyof Config]?: Config[F] } = {}
+  const read = <F extends keyof Config>(field: F): void => {
+    const spec = TABLE[field]
+    const { source, value } = findValue(spec, env, flags, file, fileName)
+    if (value === undefined) return
+    if (value === true && source.startsWith('--')) {
+      problems.push(noValue(spec.key))
+      return
+    }
+    try {
+      config[field] = spec.read(value)
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error
+      const shown = spec.secret === true || typeof value === 'object' ? '' : ` ${quote(value)}`
+      problems.push({ source: source + shown, fault: error.message, advice: error.advice })
+    }
+  }
+  for (const field of FIELDS) read(field)
+
+  const { maxEventBytes, maxBodyBytes } = config
+  if (maxEventBytes !== undefined && maxBodyBytes !== undefined && maxEventBytes > maxBodyBytes) {
+    const fault = 'an event may be larger than the body that brings it'
+    const advice = 'raise the second or lower the first'
+    problems.push({ source: 'maxEventSize, maxBodySize', fault, advice })
+  }
+  if (problems.length > 0) throw new ConfigError(problems)
+  // Every field has been read, or is optional: else there were a problem.
+  return { redisUrl: undefined, channels: [], ...config } as Config
+}
+
+function findValue(
+  spec: Spec<unknown>,
+  env: NonNullable<ConfigSources['env']>,
+  flags: NonNullable<ConfigSources['flags']>,
+  file: Readonly<Record<string, unknown>>,
+  fileName: string,
+): { source: string; value: unknown } {
+  const flag = dashed(spec.key)
+  const variable = variableOf(spec.key)
+  if (spec.fileOnly !== true) {
+    if (flags[flag] !== undefined) return { source: `--${flag}`, value: flags[flag] }
+    // An empty variable is an unset one: what `SLUICE_X=${X}` of a compose file leaves behind.
+    if (text(env[variable])) return { source: variable, value: env[variable] }
+  }
+  if (file[spec.key] !== undefined) {
+    return { source: `${fileName}: ${spec.key}`, value: file[spec.key] }
+  }
+  return { source: 'default', value: spec.fallback }
+}
+
+function findUnknown(
+  env: NonNullable<ConfigSources['env']>,
+  flags: NonNullable<ConfigSources['flags']>,
+  file: Readonly<Record<string, unknown>>,
+  fileName: string,
+  problems: ConfigProblem[],
+): void {
+  const judge = (source: string, name: string, known: string[], refused: string[]) => {
+    if (refused.includes(name)) problems.push({ source, ...NO_AUTHENTICATION })
+    else if (!known.includes(name)) problems.push({ source, ...unknown(name, known) })
+  }
+  const variables = OPTIONS.flatMap((o) => o.variable ?? []).concat(OTHER_VARIABLES)
+  for (const name of Object.keys(env)) {
+    if (!name.startsWith('SLUICE_') || env[name] === undefined) continue
+    if (name === 'SLUICE_CHANNELS') problems.push({ source: name, ...FILE_ONLY })
+    else judge(name, name, variables, REFUSED.map(variableOf))
+  }
+  const flagNames = OPTIONS.flatMap((o) => o.flag ?? [])
+  for (const name of Object.keys(flags)) {
+    if (name === 'channels') problems.push({ source: '--channels', ...FILE_ONLY })
+    else judge(`--${name}`, name, flagNames, REFUSED.map(dashed))
+  }
+  const keys = OPTIONS.flatMap((o) => o.key ?? [])
+  for (const name of Object.keys(file)) judge(`${fileName}: ${name}`, name, keys, REFUSED)
+}
+
+const FILE_ONLY = {
+  fault: 'rules for channels fit into the file only',
+  advice: 'write them as "channels" into the file that SLUICE_CONFIG or --config names',
+}
+
+function unknown(name: string, known: readonly string[]): { fault: string; advice: string } {
+  const near = nearest(name, known)
+  const advice = near === undefined ? 'sluice serve --help lists all' : `did you mean ${near}?`
+  return { fault: 'there is no such option', advice }
+}
+
+function noValue(key: string): ConfigProblem {
+  const flag = dashed(key)
+  return { source: `--${flag}`, fault: 'it has no value', advice: `write --${flag}=<value>` }
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined
+}
+
+function quote(value: unknown): string {
+  return JSON.stringify(value).slice(0, 80)
+}
+
+function readObject(
+  path: string,
+  readFile: ConfigSources['readFile'],
+  problems: ConfigProblem[],
+): Readonly<Record<string, unknown>> {
+  const advice = 'give the path of a JSON file with an object in it'
+  try {
+    if (readFile === undefined) throw new Error('files are not read here')
+    const value: unknown = JSON.parse(readFile(path))
+    if (isObject(value)) return value
+    problems.push({ source: path, fault: 'it holds no JSON object', advice })
+  } catch (error) {
+    problems.push({ source: path, fault: (error as Error).message, advice })
+  }
+  return {}
+}
