@@ -1,0 +1,67 @@
+/**
+ * The tests run against real programs. This looks whether they are here and, on Debian or Ubuntu,
+ * installs what is missing. Plain JavaScript without dependencies: it runs before `npm ci`.
+ */
+import { spawnSync } from 'node:child_process'
+import { accessSync, constants } from 'node:fs'
+import { delimiter, join } from 'node:path'
+
+/** Program → Debian package. */
+const NEEDED = {
+  'redis-server': 'redis-server',
+  nginx: 'nginx',
+  chromium: 'chromium',
+  openssl: 'openssl',
+  ip: 'iproute2',
+  unshare: 'util-linux',
+  git: 'git',
+}
+
+const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin']
+
+function isHere(program) {
+  return folders.some((folder) => {
+    try {
+      accessSync(join(folder, program), constants.X_OK)
+      return true
+    } catch {
+      return false
+    }
+  })
+}
+
+// policy-rc.d: Debian starts a daemon as soon as it is installed, unless this file says no. The tests
+// start their own, on ports of their own.
+const INSTALL = `
+set -e
+export DEBIAN_FRONTEND=noninteractive
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+  printf '#!/bin/sh\\nexit 101\\n' > "$policy"
+  chmod +x "$policy"
+  trap 'rm -f "$policy"' EXIT
+fi
+apt-get update -qq
+apt-get install -y -qq --no-install-recommends "$@"
+`
+
+const missing = Object.keys(NEEDED).filter((program) => !isHere(program))
+if (missing.length > 0) {
+  const packages = [...new Set(missing.map((program) => NEEDED[program]))]
+  const byHand = `Install them and run this again, on Debian: apt-get install ${packages.join(' ')}`
+  console.log(`Not here: ${missing.join(', ')}.`)
+  if (!isHere('apt-get')) fail(byHand)
+  const root = process.getuid() === 0
+  if (!root && spawnSync('sudo', ['-n', 'true'], { stdio: 'ignore' }).status !== 0) fail(byHand)
+  const [command, ...before] = root ? ['sh'] : ['sudo', '-n', 'sh']
+  const { status } = spawnSync(command, [...before, '-c', INSTALL, 'install', ...packages], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+  })
+  const still = missing.filter((program) => !isHere(program))
+  if (status !== 0 || still.length > 0) fail(`Still not here: ${still.join(', ')}. ${byHand}`)
+}
+
+function fail(message) {
+  console.error(message)
+  process.exit(1)
+}
