@@ -1,0 +1,23 @@
+/**
+ * The client: one subscription that resumes by itself, and publishing that happens once. Runs in
+ * browsers and wherever else there is `fetch`.
+ *
+ *     import { publish, subscribe } from 'sluice/client'
+ *
+ *     const url = 'http://127.0.0.1:8080'
+ *     await publish({ url, channel: 'chat:7', data: { text: 'Hello' } })
+ *     for await (const item of subscribe({ url, channels: ['chat:7'], rewind: 20 })) {
+ *       if (item.type === 'event') console.log(item.id, item.data)
+ *       if (item.type === 'gap') console.log('events are missing:', item.reason)
+ *     }
+ */
+export { GatewayError } from './gateway.js'
+export { type PublishOptions, type PublishReceipt, publish } from './publish.js'
+export {
+  type EventItem,
+  type Item,
+  type State,
+  type SubscribeOptions,
+  subscribe,
+} from './subscribe.js'
+export type { Timer } from './timing.js'

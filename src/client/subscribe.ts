@@ -1,0 +1,174 @@
+/** A subscription that outlives its connections. */
+import type { ControlData } from '../wire/control.js'
+import { createDecoder } from './decode.js'
+import { eventsUrl, GatewayError, gatewayError } from './gateway.js'
+import { backoff, pause, systemTimer, type Timer } from './timing.js'
+
+/** An event of a channel. */
+export interface EventItem {
+  readonly type: 'event'
+  /** Its position, `<ms>-<n>`; undefined for an ephemeral event. */
+  readonly id: string | undefined
+  readonly channel: string
+  /** Default `message`. */
+  readonly name: string
+  /** Parsed. */
+  readonly data: unknown
+  /** The same as the JSON text that its publisher sent: big numbers survive in it. */
+  readonly json: string
+  /** Who published it, as far as the gateway knows. */
+  readonly sender: string | undefined
+  /** Milliseconds since the epoch. */
+  readonly time: number
+  /** Where the stream stands after it: kept, and given as `after`, it goes on from here. */
+  readonly cursor: string | undefined
+}
+
+/** What a subscription gives. `gap`: events may be missing here, and the server says so. */
+export type Item =
+  | EventItem
+  | ({ readonly type: 'ready' } & ControlData['stream.ready'])
+  | ({ readonly type: 'live' } & ControlData['stream.live'])
+  | ({ readonly type: 'gap' } & ControlData['stream.gap'])
+  | ({ readonly type: 'end' } & ControlData['stream.end'])
+  | ({ readonly type: 'bye' } & ControlData['stream.bye'])
+
+/** How the connection fares. */
+export type State =
+  | { readonly state: 'connecting' }
+  | { readonly state: 'open' }
+  /** `ms` until the next try. */
+  | { readonly state: 'waiting'; readonly ms: number; readonly reason: string }
+
+export interface SubscribeOptions {
+  /** The gateway: `http://127.0.0.1:8080`. */
+  readonly url: string | URL
+  /** One or more. */
+  readonly channels: readonly string[]
+  /** A cursor, `earliest` or `latest`. Default `latest`. */
+  readonly after?: string | undefined
+  /** `20` = the last 20 events of each channel, `5m` = the last five minutes. Default none. */
+  readonly rewind?: string | number | undefined
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  /** Ends the iteration, without an error. */
+  readonly signal?: AbortSignal | undefined
+  readonly onState?: ((state: State) => void) | undefined
+  /** Default: the global one. */
+  readonly fetch?: typeof globalThis.fetch | undefined
+  /** Default: setTimeout. */
+  readonly timer?: Timer | undefined
+  /** Default: Math.random. */
+  readonly random?: (() => number) | undefined
+}
+
+/** Heartbeats that may fail to come, and a half for the way, before a connection counts as dead. */
+const PATIENCE = 2.5
+
+/**
+ * Reads channels. A connection that breaks, falls silent or is turned away for the moment is opened
+ * again where it stood, for as long as it takes; an event that comes twice is given once. Ends when
+ * every channel has ended, when the server says so for good, or at `signal`; throws a GatewayError
+ * where trying again could not help.
+ */
+export async function* subscribe(options: SubscribeOptions): AsyncGenerator<Item, void, undefined> {
+  const { signal, onState = () => {}, timer = systemTimer, random = Math.random } = options
+  const url = eventsUrl(options.url)
+  for (const channel of options.channels) url.searchParams.append('channel', channel)
+  if (options.after !== undefined) url.searchParams.set('after', options.after)
+  if (options.rewind !== undefined) url.searchParams.set('rewind', String(options.rewind))
+
+  const decoder = createDecoder()
+  let failures = 0
+  const isAborted = () => signal?.aborted === true
+  while (!isAborted()) {
+    onState({ state: 'connecting' })
+    decoder.restart()
+    const link = createLink(signal, timer)
+    let asked = 0
+    try {
+      const response = await link.within(PATIENCE * decoder.heartbeat, (abort) =>
+        (options.fetch ?? fetch)(url, {
+          headers: {
+            ...options.headers,
+            accept: 'text/event-stream',
+            ...(decoder.cursor !== undefined && { 'last-event-id': decoder.cursor }),
+          },
+          cache: 'no-store',
+          signal: abort,
+        }),
+      )
+      if (response?.status === 204) return
+      if (response !== undefined && !isEventStream(response)) {
+        const error = await link.within(PATIENCE * decoder.heartbeat, () => gatewayError(response))
+        if (error?.retryable === false) throw error
+        asked = error?.retryAfter ?? 0
+        if (error !== undefined) link.reason = error.message
+      }
+      const body = response && isEventStream(response) ? response.body?.getReader() : undefined
+      while (body !== undefined) {
+        const chunk = await link.within(PATIENCE * decoder.heartbeat, () => body.read())
+        if (chunk?.value === undefined) break
+        for (const item of decoder.feed(chunk.value)) {
+          if (item.type === 'ready') {
+            failures = 0
+            onState({ state: 'open' })
+          }
+          yield item
+          if (isAborted()) return
+          if (item.type === 'bye' && !item.reconnect) return
+        }
+      }
+    } finally {
+      link.close()
+    }
+    const ms = backoff(Math.max(asked, decoder.retry), failures++, random)
+    if (isAborted()) return
+    onState({ state: 'waiting', ms, reason: decoder.comment ?? link.reason })
+    await pause(ms, timer, signal)
+  }
+}
+
+/** Throws where a 200 isn't the gateway's: a login page, a proxy's welcome. */
+function isEventStream(response: Response): boolean {
+  if (response.status !== 200) return false
+  const type = response.headers.get('content-type') ?? 'nothing'
+  if (/^text\/event-stream\b/.test(type)) return true
+  throw new GatewayError(200, `the answer is ${type}, not text/event-stream: is this a gateway?`)
+}
+
+/** One request, with everything that may end it. */
+function createLink(signal: AbortSignal | undefined, timer: Timer) {
+  const controller = new AbortController()
+  const abort = () => controller.abort()
+  signal?.addEventListener('abort', abort)
+  if (signal?.aborted) abort()
+  const link = {
+    reason: 'the connection ended',
+    /** What `start` gives within `ms`; undefined where the connection failed or fell silent. */
+    async within<T>(ms: number, start: (abort: AbortSignal) => Promise<T>): Promise<T | undefined> {
+      const cancel = timer(ms, () => {
+        link.reason = `nothing came for ${Math.round(ms / 100) / 10} s`
+        abort()
+      })
+      try {
+        return await start(controller.signal)
+      } catch (error) {
+        if (!controller.signal.aborted) link.reason = reasonOf(error)
+        return undefined
+      } finally {
+        cancel()
+      }
+    },
+    close() {
+      signal?.removeEventListener('abort', abort)
+      abort()
+    },
+  }
+  return link
+}
+
+/** fetch says "fetch failed"; what failed is in its cause, at times in a list of causes. */
+export function reasonOf(error: unknown): string {
+  const { cause } = error as { cause?: { message?: string; code?: string } }
+  return cause?.message || cause?.code || (error as Error).message
+}

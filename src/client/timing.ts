@@ -1,0 +1,37 @@
+/** Waiting: for how long, and how to stop. Clock and chance come in, so that a test can own them. */
+
+/** Runs a task after `ms` milliseconds; gives back what cancels it. */
+export type Timer = (ms: number, task: () => void) => () => void
+
+export const systemTimer: Timer = (ms, task) => {
+  const id = setTimeout(task, ms)
+  return () => clearTimeout(id)
+}
+
+/** Where the exponential part of the wait stops growing, in milliseconds. */
+const MAX_BACKOFF = 30_000
+/** Longest wait that a server can ask for, in milliseconds. Beyond 2^31 a timer would fire at once. */
+export const MAX_ASKED = 300_000
+
+/**
+ * Milliseconds before the next try: what the server asked for, and on top of it full jitter, so that
+ * a thousand clients that were cut off at one moment don't come back at one moment.
+ */
+export function backoff(asked: number, failures: number, random: () => number): number {
+  const spread = Math.min(MAX_BACKOFF, 1000 * 2 ** Math.min(failures, 10))
+  return Math.round(Math.min(asked, MAX_ASKED) + random() * spread)
+}
+
+/** Resolves after `ms`, or at once when the signal fires. */
+export function pause(ms: number, timer: Timer, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      cancel()
+      signal?.removeEventListener('abort', done)
+      resolve()
+    }
+    const cancel = timer(ms, done)
+    signal?.addEventListener('abort', done)
+    if (signal?.aborted) done()
+  })
+}
