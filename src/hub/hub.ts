@@ -1,0 +1,317 @@
+/**
+ * The only fan-out: channels on one side, streams on the other. What is published, on this node or
+ * any other, comes in through `entry` in the log's order and goes out at the end of the turn of the
+ * event loop, as one write for each socket.
+ */
+import { randomBytes } from 'node:crypto'
+import type { Draft, Entry, Log, LogListener, Receipt } from '../log/log.js'
+import type { EphemeralEvent } from '../wire/event.js'
+import type { Format } from '../wire/sse.js'
+import { Channel } from './channel.js'
+import type { Feed } from './feed.js'
+import { IDLE_CHANNEL_MS, OPENING_MS, PAGE_BUDGET } from './limits.js'
+import { type From, type Origin, resolveOrigins } from './origin.js'
+import { createPageBudget } from './pages.js'
+import { createPoller, type Poll, type PollAnswer } from './poll.js'
+import { createReader } from './reader.js'
+import type { Share } from './share.js'
+import { heartbeatChunk, Stream, type StreamHost } from './stream.js'
+
+export interface HubOptions {
+  readonly log: Log
+  /** Milliseconds between signs of life on a silent stream. */
+  readonly heartbeatMs: number
+  /** Milliseconds a stream may live; 0 = for ever. */
+  readonly maxAgeMs: number
+  /** Streams and waiting polls at once. */
+  readonly maxStreams: number
+  /** Milliseconds since the epoch. Default: the system's clock. */
+  readonly now?: () => number
+  /** 0 … 1. Default: Math.random. */
+  readonly random?: () => number
+}
+
+export interface Opening {
+  readonly channels: readonly string[]
+  readonly from: From
+  readonly format: Format
+  /** Public id of the session, where the client named one. */
+  readonly session?: string | undefined
+  /** The cursor as it was presented. */
+  readonly presented?: string | undefined
+}
+
+/** How an opening went. */
+export type Opened =
+  | { readonly kind: 'stream'; readonly stream: Stream }
+  /** Every channel is closed and read to its end. */
+  | { readonly kind: 'exhausted' }
+  /** A raw stream can't begin: events after the cursor are gone. */
+  | { readonly kind: 'expired' }
+
+export interface Hub {
+  /** What the log tells. */
+  readonly listener: LogListener
+  /** Streams and waiting polls that are open. */
+  readonly open: number
+  /** Whether another stream would be one too many. */
+  readonly crowded: boolean
+  publish(drafts: readonly Draft[]): Promise<Receipt[]>
+  /** Rejects where the log can't be asked. */
+  openStream(opening: Opening): Promise<Opened>
+  poll(poll: Poll): Promise<PollAnswer>
+  /** Streams that read a channel on this node. */
+  subscribers(channel: string): number
+  /** Begins to keep time. */
+  start(): void
+  /** Says goodbye to everybody. */
+  drain(): void
+  /** Cuts whoever is still there. */
+  stop(): void
+}
+
+export function createHub(options: HubOptions): Hub {
+  const { log, heartbeatMs, maxAgeMs, maxStreams } = options
+  const clock = options.now ?? Date.now
+  const random = options.random ?? Math.random
+  const channels = new Map<string, Channel>()
+  const streams = new Set<Stream>()
+  const budget = createPageBudget(PAGE_BUDGET)
+  const reader = createReader(log)
+  const poller = createPoller({ log, use, random })
+  let dirty: Feed[] = []
+  let scheduled = false
+  let turn = 0
+  let opening = 0
+  let timer: NodeJS.Timeout | undefined
+  let lastHeartbeat: { key: string; bytes: Buffer } = { key: '', bytes: Buffer.alloc(0) }
+  let now = clock()
+
+  const host: StreamHost = {
+    reader,
+    partitions: log.partitions,
+    heartbeatMs,
+    maxAgeMs,
+    get now() {
+      return now
+    },
+    random,
+    verified: (partition) => log.position(partition),
+    heartbeat(cursor, format) {
+      const key = `${format} ${cursor}`
+      if (lastHeartbeat.key !== key) lastHeartbeat = { key, bytes: heartbeatChunk(cursor, format) }
+      return lastHeartbeat.bytes
+    },
+    pumpSoon: (share) => setImmediate(() => share.stream.pump(share)),
+    forget(stream) {
+      streams.delete(stream)
+      for (const share of stream.shares) for (const feed of share.feeds) settle(feed.channel)
+    },
+  }
+
+  /** The channel, from now on in use. */
+  function use(name: string): Channel {
+    let channel = channels.get(name)
+    if (channel === undefined) {
+      channel = new Channel(name, log)
+      channels.set(name, channel)
+    }
+    channel.idleSince = 0
+    return channel
+  }
+
+  function settle(channel: Channel): void {
+    if (channel.idle) channel.idleSince = clock()
+  }
+
+  // ── what comes in ──
+
+  function mark(feed: Feed): void {
+    dirty.push(feed)
+    if (scheduled) return
+    scheduled = true
+    // The check phase comes after everything that was ready to be read in this turn: what those
+    // requests publish leaves together.
+    setImmediate(flush)
+  }
+
+  const listener: LogListener = {
+    entry(entry: Entry) {
+      const channel = channels.get(entry.channel)
+      if (channel === undefined) return
+      for (const feed of channel.feeds) {
+        const clean = !feed.dirty
+        feed.entry(entry)
+        if (clean && feed.dirty) mark(feed)
+      }
+      if (channel.waiters.size > 0) channel.wake()
+    },
+    ephemeral(event: EphemeralEvent) {
+      const channel = channels.get(event.channel)
+      if (channel === undefined) return
+      for (const feed of channel.feeds) {
+        if (!feed.dirty) mark(feed)
+        feed.ephemeral(event)
+      }
+      if (channel.waiters.size > 0) channel.wake(event)
+    },
+    deleted(name, upTo) {
+      flush()
+      const channel = channels.get(name)
+      for (const feed of channel?.feeds ?? []) {
+        feed.clear(upTo, log.position(feed.channel.partition).tag)
+        for (const share of feed.subscriptions) share.reopen(feed)
+      }
+      channel?.wake()
+    },
+    hole(name, seen) {
+      flush()
+      const channel = channels.get(name)
+      if (channel === undefined) return
+      channel.interrupt(false)
+      for (const feed of channel.feeds) {
+        for (const share of feed.subscriptions) share.fallBehind(feed, seen)
+      }
+      channel.wake()
+    },
+    interrupted(partition) {
+      flush()
+      const cut = [...channels.values()].filter((channel) => channel.partition === partition)
+      for (const channel of cut) channel.interrupt(true)
+      for (const stream of streams) {
+        for (const share of stream.shares) {
+          if (share.partition === partition) share.fallBehind(undefined, undefined)
+        }
+      }
+      for (const channel of cut) channel.wake()
+    },
+    verified() {
+      // Asked for where it is needed: `log.position`.
+    },
+  }
+
+  // ── what goes out ──
+
+  /** Puts what came in this turn into sockets. */
+  function flush(): void {
+    scheduled = false
+    if (dirty.length === 0) return
+    now = clock()
+    const feeds = dirty
+    dirty = []
+    turn++
+    // A stream with news on several channels gets them merged by position instead of one by one.
+    const crowded = feeds.length > 1 ? findCrowded(feeds) : undefined
+    for (const feed of feeds) {
+      const batch = feed.takeBatch()
+      if (batch === undefined) continue
+      for (const share of feed.subscriptions) {
+        if (share.phase !== 'live') continue
+        if (share.crowdedTurn !== turn) share.deliver(feed, batch)
+        else if (batch.ephemeral !== undefined) crowded?.get(share)?.push(batch.ephemeral)
+      }
+    }
+    if (crowded === undefined) return
+    for (const [share, ephemeral] of crowded) {
+      share.fallBehind(undefined, undefined)
+      if (share.phase === 'live') for (const bytes of ephemeral) share.stream.writeEphemeral(bytes)
+    }
+  }
+
+  function findCrowded(feeds: readonly Feed[]): Map<Share, Buffer[]> | undefined {
+    let crowded: Map<Share, Buffer[]> | undefined
+    for (const feed of feeds) {
+      for (const share of feed.subscriptions) {
+        if (share.phase !== 'live') continue
+        if (share.turn === turn && share.crowdedTurn !== turn) {
+          share.crowdedTurn = turn
+          crowded ??= new Map()
+          crowded.set(share, [])
+        }
+        share.turn = turn
+      }
+    }
+    return crowded
+  }
+
+  // ── openings ──
+
+  async function openStream({ channels: names, from, format, session, presented }: Opening) {
+    opening++
+    try {
+      const origins = await resolveOrigins(log, names, from)
+      const feeds = (origin: Origin) =>
+        origin.channels.map((channel) => use(channel).feed(format, budget))
+      now = clock()
+      const stream = new Stream(host, origins, feeds, {
+        format,
+        session: session ?? randomBytes(16).toString('base64url'),
+        resumed: 'cursor' in from,
+        presented,
+      })
+      streams.add(stream)
+      await withinTime(stream.prepare(), OPENING_MS)
+      if (stream.exhausted) {
+        stream.close()
+        return { kind: 'exhausted' } as const
+      }
+      if (format === 'raw' && stream.hasGap) {
+        stream.close()
+        return { kind: 'expired' } as const
+      }
+      return { kind: 'stream', stream } as const
+    } finally {
+      opening--
+    }
+  }
+
+  // ── time ──
+
+  function tick(): void {
+    flush()
+    now = clock()
+    for (const stream of streams) stream.tick()
+    for (const [name, channel] of channels) {
+      if (channel.idleSince === 0 || now - channel.idleSince < IDLE_CHANNEL_MS) continue
+      channels.delete(name)
+      log.unfollow(name)
+    }
+  }
+
+  return {
+    listener,
+    get open() {
+      return streams.size + poller.waiting
+    },
+    get crowded() {
+      return streams.size + opening + poller.waiting >= maxStreams
+    },
+    publish: (drafts) => log.append(drafts),
+    openStream,
+    poll: poller.poll,
+    subscribers: (channel) => channels.get(channel)?.subscribers ?? 0,
+    start() {
+      timer = setInterval(tick, Math.min(1000, Math.max(10, heartbeatMs / 4)))
+      timer.unref()
+    },
+    drain() {
+      flush()
+      for (const stream of streams) stream.bye('draining', true)
+      poller.drain()
+    },
+    stop() {
+      clearInterval(timer)
+      for (const stream of streams) stream.destroy()
+    },
+  }
+}
+
+/** Waits for a promise, but no longer than `ms`. */
+async function withinTime(promise: Promise<void>, ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms)
+  })
+  await Promise.race([promise, late])
+  clearTimeout(timer)
+}

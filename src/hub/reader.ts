@@ -1,0 +1,61 @@
+/**
+ * Brings pages from the log. Readers that want the same range at the same time share one read, and
+ * only so many reads are under way at once: a thousand streams that come back together are a queue
+ * here, not a storm on the store.
+ */
+import type { Gap, Log } from '../log/log.js'
+import type { Feed } from './feed.js'
+
+/** Entries asked for at once: some 64 KiB of small events. */
+const READ_ENTRIES = 512
+/** Reads under way at once. */
+const MAX_READS = 32
+
+export interface Reader {
+  /**
+   * Makes `feeds`, all of one partition, know what comes after `afters`, at least its beginning.
+   * Answers the gap of each. Rejects where the log can't be read.
+   */
+  fetch(feeds: readonly Feed[], afters: readonly number[]): Promise<readonly (Gap | undefined)[]>
+}
+
+export function createReader(log: Log): Reader {
+  const underway = new Map<string, Promise<readonly (Gap | undefined)[]>>()
+  const queue: (() => void)[] = []
+  let reads = 0
+
+  async function read(feeds: readonly Feed[], afters: readonly number[]) {
+    await Promise.all(feeds.map((feed) => feed.channel.follow()))
+    if (reads >= MAX_READS) await new Promise<void>((resolve) => queue.push(resolve))
+    reads++
+    try {
+      const generations = feeds.map((feed) => feed.channel.generation)
+      const requests = feeds.map((feed, i) => ({ channel: feed.channel.name, after: afters[i]! }))
+      const result = await log.read(feeds[0]!.channel.partition, requests, READ_ENTRIES)
+      return result.channels.map((channel, i) => {
+        const feed = feeds[i]!
+        const contiguous = feed.channel.generation === generations[i]
+        feed.absorb(channel, afters[i]!, result.snapshot.tag, contiguous)
+        return channel.gap
+      })
+    } finally {
+      reads--
+      queue.shift()?.()
+    }
+  }
+
+  return {
+    fetch(feeds, afters) {
+      // A stream over many channels is hardly ever in step with another: not worth a long key.
+      if (feeds.length > 4) return read(feeds, afters)
+      const key = feeds
+        .map((feed, i) => `${feed.channel.name} ${feed.format} ${afters[i]}`)
+        .join('\n')
+      const shared = underway.get(key)
+      if (shared !== undefined) return shared
+      const fresh = read(feeds, afters).finally(() => underway.delete(key))
+      underway.set(key, fresh)
+      return fresh
+    },
+  }
+}

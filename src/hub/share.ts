@@ -1,0 +1,228 @@
+/**
+ * A stream's share of one partition: its channels there, its position, its phase. Knows how to catch
+ * up; what to do in which phase says `subscription.ts`.
+ */
+import type { Position } from '../wire/position.js'
+import type { Batch, Feed } from './feed.js'
+import type { Origin } from './origin.js'
+import type { Reader } from './reader.js'
+import { harvest, type PendingGap, type Piece } from './replay.js'
+import type { Stream } from './stream.js'
+import { type Happening, type Phase, transition } from './subscription.js'
+
+/** Bytes taken from pages at once, over all channels of the share. */
+const HARVEST_BYTES = 256 * 1024
+
+export class Share {
+  readonly stream: Stream
+  readonly partition: number
+  readonly feeds: readonly Feed[]
+  /** Where it stands: everything up to here, on all its channels, has been written. */
+  order: number
+  tag: number
+  phase: Phase = 'replaying'
+  /** The turn in which a batch was last put to it, and the one in which a second was. */
+  turn = 0
+  crowdedTurn = 0
+
+  /** Channels that are to be read from elsewhere than the position: later (a rewind), or earlier (a hole). */
+  #elsewhere: Map<Feed, number> | undefined
+  #gaps: PendingGap[] = []
+  /** Channels whose end was told. */
+  #ended: Set<Feed> | undefined
+  #fetching: Promise<void> | undefined
+
+  constructor(stream: Stream, origin: Origin, feeds: readonly Feed[]) {
+    this.stream = stream
+    this.partition = origin.partition
+    this.feeds = feeds
+    this.order = origin.position.order
+    this.tag = origin.position.tag
+    for (const [i, start] of origin.starts.entries()) {
+      if (start > this.order) this.#readFrom(feeds[i]!, start)
+    }
+    for (const feed of feeds) feed.subscriptions.add(this)
+  }
+
+  get position(): Position {
+    return { order: this.order, tag: this.tag }
+  }
+
+  happen(happening: Happening): void {
+    this.phase = transition(this.phase, happening)
+  }
+
+  close(): void {
+    this.happen('close')
+    for (const feed of this.feeds) feed.subscriptions.delete(this)
+  }
+
+  /** Order after which a channel is wanted next. */
+  #at = (feed: Feed): number => this.#elsewhere?.get(feed) ?? this.order
+
+  /** Asks the log for what pages don't hold, once. Rejects where it doesn't answer. */
+  prepare(reader: Reader): Promise<void> {
+    const { missing } = harvest(this.feeds, this.#at, this.#gaps, 0)
+    return missing.length === 0 ? Promise.resolve() : this.#fetch(reader, missing)
+  }
+
+  /** Whether a gap is known and not yet told. */
+  get hasGap(): boolean {
+    return this.#gaps.length > 0
+  }
+
+  /** Whether every channel is closed and read to its end. */
+  get exhausted(): boolean {
+    return this.feeds.every(
+      (feed) => feed.ended !== undefined && this.#at(feed) >= feed.ended.order,
+    )
+  }
+
+  /** A batch of one channel, for a share that is live. */
+  deliver(feed: Feed, batch: Batch): void {
+    if (batch.first !== 0) {
+      if (batch.first <= this.order) {
+        this.fallBehind(feed, undefined)
+        return
+      }
+      this.order = batch.last
+      this.tag = batch.tag
+    }
+    this.stream.writeBatch(this, batch)
+    if (feed.ended !== undefined) this.#tellEnds()
+  }
+
+  /**
+   * Reads again from the position (or, on one channel, from after `seen`), at once where pages have
+   * it. Also what happens where several channels have news in one turn: pages merge them in order.
+   */
+  fallBehind(feed: Feed | undefined, seen: number | undefined): void {
+    if (this.phase === 'closed') return
+    if (feed !== undefined && seen !== undefined && seen < this.#at(feed))
+      this.#readFrom(feed, seen)
+    this.happen('behind')
+    this.stream.pump(this)
+  }
+
+  /** Forgets a channel's end: it was deleted and begins anew. */
+  reopen(feed: Feed): void {
+    this.#ended?.delete(feed)
+  }
+
+  /** Writes what there is until the socket is full or everything was written; asks the log where pages don't reach. */
+  pump(reader: Reader): void {
+    // One turn's worth: a fast reader of a long history must not keep the others waiting.
+    for (let budget = 4; budget > 0; budget--) {
+      if (this.phase !== 'replaying') return
+      const { missing, pieces, reached } = harvest(this.feeds, this.#at, this.#gaps, HARVEST_BYTES)
+      if (missing.length > 0) {
+        const again = () => this.stream.pump(this)
+        // A log that can't be read is asked again by the hub's clock.
+        this.#fetch(reader, missing).then(again, () => {})
+        return
+      }
+      for (const piece of pieces) {
+        const written = this.#writePiece(piece)
+        if (this.stream.full) {
+          this.#settleElsewhere(written)
+          return
+        }
+      }
+      if (reached === undefined) {
+        this.#caughtUp()
+        return
+      }
+      this.#advance(reached.order, reached.tag)
+      this.#settleElsewhere(reached.order)
+    }
+    this.stream.pumpSoon(this)
+  }
+
+  /** Live and idle: everything up to the partition's verified position has been read. */
+  keepUp(verified: Position): void {
+    if (this.phase === 'live') this.#advance(verified.order, verified.tag)
+  }
+
+  #caughtUp(): void {
+    this.#elsewhere = undefined
+    this.happen('caught-up')
+    this.keepUp(this.stream.verified(this.partition))
+    this.stream.onLive()
+    if (this.phase === 'live' && this.feeds.some((feed) => feed.ended)) this.#tellEnds()
+  }
+
+  async #fetch(reader: Reader, missing: readonly Feed[]): Promise<void> {
+    this.#fetching ??= this.#read(reader, missing).finally(() => {
+      this.#fetching = undefined
+    })
+    return this.#fetching
+  }
+
+  async #read(reader: Reader, missing: readonly Feed[]): Promise<void> {
+    const afters = missing.map(this.#at)
+    const gaps = await reader.fetch(missing, afters)
+    for (const [i, gap] of gaps.entries()) {
+      if (gap === undefined) continue
+      const feed = missing[i]!
+      const after = afters[i] === this.order ? this.position : { order: afters[i]!, tag: this.tag }
+      this.#gaps.push({ feed, reason: gap.reason, after, floor: gap.floor })
+      this.#readFrom(feed, gap.floor.order)
+    }
+  }
+
+  /** Writes a piece and moves past it; answers the order reached. */
+  #writePiece(piece: Piece): number {
+    if ('gap' in piece) {
+      this.#tellGap(piece.gap)
+      return piece.gap.floor.order
+    }
+    const { page, end } = piece.run
+    const last = page.orders[end - 1]!
+    this.#advance(last, page.tag)
+    this.stream.writeRun(this, piece.run)
+    return last
+  }
+
+  #tellGap(gap: PendingGap): void {
+    this.#gaps = this.#gaps.filter((other) => other !== gap)
+    this.#advance(gap.floor.order, gap.floor.tag)
+    this.stream.tellGap(gap.feed, gap.after, gap.reason, gap.floor)
+  }
+
+  #tellEnds(): void {
+    for (const feed of this.feeds) {
+      if (feed.ended === undefined || this.#ended?.has(feed)) continue
+      this.#ended ??= new Set()
+      this.#ended.add(feed)
+      this.#advance(feed.ended.order, feed.ended.tag)
+      this.stream.tellEnd(feed, feed.ended)
+    }
+    if (this.#ended?.size === this.feeds.length) this.stream.onExhausted()
+  }
+
+  /** Whether the end of every channel was told. */
+  get finished(): boolean {
+    return this.#ended?.size === this.feeds.length
+  }
+
+  #readFrom(feed: Feed, order: number): void {
+    this.#elsewhere ??= new Map()
+    this.#elsewhere.set(feed, order)
+  }
+
+  #advance(order: number, tag: number): void {
+    if (order <= this.order) return
+    this.order = order
+    this.tag = tag
+  }
+
+  /** Channels read from elsewhere have come as far as `reached`; those in step again need no place of their own. */
+  #settleElsewhere(reached: number): void {
+    if (this.#elsewhere === undefined) return
+    for (const [feed, order] of this.#elsewhere) {
+      const now = Math.max(order, reached)
+      if (now === this.order) this.#elsewhere.delete(feed)
+      else this.#elsewhere.set(feed, now)
+    }
+  }
+}

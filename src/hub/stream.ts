@@ -1,0 +1,316 @@
+/** One client's stream: a sink, and a share in each partition that its channels live in. */
+import type { ByeReason, ControlData, ControlName, GapReason } from '../wire/control.js'
+import { endCursor, formatCursor } from '../wire/cursor.js'
+import { formatPosition, type Position } from '../wire/position.js'
+import { comment, type Format, idLine, namedBlock, retryLine } from '../wire/sse.js'
+import { chunk } from './chunk.js'
+import type { Batch, End, Feed, Run } from './feed.js'
+import { runBytes } from './feed.js'
+import { LINGER_MS, RETRY_MS, SLOW_MS } from './limits.js'
+import type { Origin } from './origin.js'
+import { startOfFrame } from './pages.js'
+import type { Reader } from './reader.js'
+import { Share } from './share.js'
+import type { Sink } from './sink.js'
+
+/** What a stream needs of the hub. */
+export interface StreamHost {
+  readonly reader: Reader
+  readonly partitions: number
+  /** Milliseconds between signs of life. */
+  readonly heartbeatMs: number
+  /** Milliseconds a stream may live; 0 = for ever. */
+  readonly maxAgeMs: number
+  /** Milliseconds since the epoch, as of this turn. */
+  readonly now: number
+  random(): number
+  verified(partition: number): Position
+  /** Heartbeats of streams at one cursor are one Buffer. */
+  heartbeat(cursor: string, format: Format): Buffer
+  pumpSoon(share: Share): void
+  forget(stream: Stream): void
+}
+
+export interface StreamOptions {
+  readonly format: Format
+  /** Public id: of the session, or of this stream alone. */
+  readonly session: string
+  /** Whether it began with a cursor. */
+  readonly resumed: boolean
+  /** The cursor that was presented, as it came. */
+  readonly presented: string | undefined
+}
+
+export class Stream {
+  readonly format: Format
+  readonly shares: readonly Share[]
+  /** The sink takes no more. */
+  full = false
+
+  readonly #host: StreamHost
+  readonly #options: StreamOptions
+  readonly #origins: readonly Origin[]
+  readonly #born: number
+  #sink: Sink | undefined
+  #lastWrite: number
+  #fullSince = 0
+  #liveTold = false
+  /** When the stream said goodbye, in ms; it is destroyed a while after. */
+  #leaving = 0
+
+  constructor(
+    host: StreamHost,
+    origins: readonly Origin[],
+    feeds: (origin: Origin) => Feed[],
+    options: StreamOptions,
+  ) {
+    this.#host = host
+    this.#options = options
+    this.#origins = origins
+    this.#born = host.now
+    this.#lastWrite = host.now
+    this.format = options.format
+    this.shares = origins.map((origin) => new Share(this, origin, feeds(origin)))
+  }
+
+  /** The cursor of everything written so far. */
+  get cursor(): string {
+    const { partitions } = this.#host
+    if (partitions === 1) return formatPosition(this.shares[0]!.order, this.shares[0]!.tag)
+    return formatCursor(new Map(this.shares.map((s) => [s.partition, s.position])), partitions)
+  }
+
+  get closed(): boolean {
+    return this.shares[0]!.phase === 'closed'
+  }
+
+  /** Asks for what the first frames need. Resolves also where the log doesn't answer. */
+  async prepare(): Promise<void> {
+    await Promise.allSettled(this.shares.map((share) => share.prepare(this.#host.reader)))
+  }
+
+  /** Nothing will ever come: all channels are closed and read. */
+  get exhausted(): boolean {
+    return !this.hasGap && this.shares.every((share) => share.exhausted)
+  }
+
+  /** A gap is to be told before anything else. */
+  get hasGap(): boolean {
+    return this.#origins.some((o) => o.gap !== undefined) || this.shares.some((s) => s.hasGap)
+  }
+
+  /** Gives the stream its socket: from here on it lives. */
+  attach(sink: Sink): void {
+    this.#sink = sink
+    sink.onClose = () => this.close()
+    sink.onDrain = () => this.#drained()
+    sink.cork()
+    this.#tellReady()
+    for (const origin of this.#origins) this.#tellOriginGap(origin)
+    for (const share of this.shares) this.pump(share)
+    sink.uncork()
+  }
+
+  /** Lets go of everything. The sink is closed, or about to be. */
+  close(): void {
+    if (this.closed) return
+    for (const share of this.shares) share.close()
+    this.#host.forget(this)
+  }
+
+  pump(share: Share): void {
+    if (this.#sink !== undefined && share.phase === 'replaying') share.pump(this.#host.reader)
+  }
+
+  pumpSoon(share: Share): void {
+    this.#host.pumpSoon(share)
+  }
+
+  verified(partition: number): Position {
+    return this.#host.verified(partition)
+  }
+
+  // ── what its shares write ──
+
+  /** A live batch of one channel. */
+  writeBatch(share: Share, batch: Batch): void {
+    for (const run of batch.runs) this.writeRun(share, run)
+    if (batch.ephemeral !== undefined) this.writeEphemeral(batch.ephemeral)
+  }
+
+  /** Events for whoever is live: dropped where the socket is full. */
+  writeEphemeral(chunks: Buffer): void {
+    if (!this.full) this.#write(chunks)
+  }
+
+  /** Frames in order; with several partitions each gets an `id:` line of its own in front of the shared bytes. */
+  writeRun(share: Share, run: Run): void {
+    if (this.#host.partitions === 1) {
+      this.#write(runBytes(run))
+      return
+    }
+    const { page, begin, end } = run
+    const positions = new Map(this.shares.map((s) => [s.partition, s.position]))
+    const chunks: Buffer[] = []
+    for (let i = begin; i < end; i++) {
+      positions.set(share.partition, { order: page.orders[i]!, tag: page.tag })
+      chunks.push(chunk(idLine(formatCursor(positions, this.#host.partitions))))
+      chunks.push(page.bytes.subarray(startOfFrame(page, i), page.ends[i]))
+    }
+    this.#write(Buffer.concat(chunks))
+  }
+
+  /** A gap on one channel, at the stream's position. */
+  tellGap(feed: Feed, after: Position | null, reason: GapReason, floor: Position): void {
+    // A reader of raw data could not notice: it is cut off, and told 410 when it comes back.
+    if (this.format === 'raw') {
+      this.destroy()
+      return
+    }
+    const next = feed.firstAfter(floor.order) ?? floor
+    this.#control('stream.gap', gapData(feed.channel.name, after, next, reason), this.cursor)
+  }
+
+  tellEnd(feed: Feed, end: End): void {
+    const data = { channel: feed.channel.name, reason: end.reason }
+    this.#control('stream.end', data, this.cursor)
+  }
+
+  /** A share has caught up. */
+  onLive(): void {
+    if (this.#liveTold || !this.shares.every((share) => share.phase === 'live')) return
+    this.#liveTold = true
+    this.#control('stream.live', { cursor: this.cursor }, this.cursor)
+  }
+
+  /** A share has told the end of all its channels. */
+  onExhausted(): void {
+    if (this.shares.every((share) => share.finished)) this.#leave()
+  }
+
+  // ── the hub's clock ──
+
+  /** Once a second or so. */
+  tick(): void {
+    const { now, heartbeatMs, maxAgeMs } = this.#host
+    if (this.#sink === undefined) return
+    if (this.#leaving !== 0) {
+      if (now - this.#leaving > LINGER_MS) this.destroy()
+    } else if (this.full) {
+      if (now - this.#fullSince > SLOW_MS) this.bye('slow', true)
+    } else if (maxAgeMs > 0 && now - this.#born > maxAgeMs) {
+      this.bye('max_age', true)
+    } else if (now - this.#lastWrite >= heartbeatMs) {
+      for (const share of this.shares) share.keepUp(this.#host.verified(share.partition))
+      this.#write(this.#host.heartbeat(this.cursor, this.format))
+    }
+    for (const share of this.shares) this.pump(share)
+  }
+
+  /** Says goodbye and ends. Where coming back makes no sense, the cursor says so for good. */
+  bye(reason: ByeReason, reconnect: boolean): void {
+    if (this.#sink === undefined || this.#leaving !== 0) return
+    if (this.format === 'raw') {
+      this.destroy()
+      return
+    }
+    const retry = Math.round(RETRY_MS * (0.5 + this.#host.random()))
+    const id = reconnect ? this.cursor : endCursor(this.cursor)
+    this.#sink.write(
+      chunk(retryLine(retry) + this.#block('stream.bye', { reason, reconnect, retry }, id)),
+    )
+    this.#leave()
+  }
+
+  destroy(): void {
+    this.#sink?.destroy()
+    this.close()
+  }
+
+  // ── ──
+
+  #leave(): void {
+    if (this.#leaving !== 0) return
+    this.#leaving = this.#host.now || 1
+    this.#sink?.end()
+    for (const share of this.shares) share.close()
+  }
+
+  #write(chunks: Buffer): void {
+    this.#lastWrite = this.#host.now
+    if (this.#sink!.write(chunks) || this.full) return
+    this.full = true
+    this.#fullSince = this.#host.now
+    for (const share of this.shares) if (share.phase !== 'closed') share.happen('full')
+  }
+
+  #drained(): void {
+    if (!this.full) return
+    this.full = false
+    for (const share of this.shares) {
+      if (share.phase === 'closed') continue
+      share.happen('drained')
+      this.pump(share)
+      if (this.full) return
+    }
+  }
+
+  #tellReady(): void {
+    const { session, resumed, presented } = this.#options
+    const cursor = presented ?? this.cursor
+    const retry = retryLine(RETRY_MS * (0.5 + this.#host.random()))
+    if (this.format === 'raw') {
+      this.#write(chunk(`${retry}${idLine(cursor)}\n`))
+      return
+    }
+    const channels = this.#origins.flatMap((origin) => origin.channels)
+    const heartbeat = this.#host.heartbeatMs
+    const ready = { session, cursor, resumed, heartbeat, channels }
+    this.#write(chunk(retry + this.#block('stream.ready', ready, cursor)))
+  }
+
+  /** A cursor that can't be followed: told for every channel; only the last moves the cursor, so that a cut in between repeats them all. */
+  #tellOriginGap({ gap, channels }: Origin): void {
+    if (gap === undefined) return
+    if (this.format === 'raw') {
+      this.destroy()
+      return
+    }
+    const blocks = channels.map((channel, i) => {
+      const data = gapData(channel, gap.after, gap.resume, gap.reason)
+      return this.#block('stream.gap', data, i === channels.length - 1 ? this.cursor : undefined)
+    })
+    this.#write(chunk(blocks.join('')))
+  }
+
+  #control<N extends ControlName>(name: N, data: ControlData[N], id: string): void {
+    if (this.format === 'raw') return
+    this.#write(chunk(this.#block(name, data, id)))
+  }
+
+  #block<N extends ControlName>(name: N, data: ControlData[N], id: string | undefined): string {
+    return namedBlock(name, data, id)
+  }
+}
+
+/** Data of a `stream.gap`. */
+export function gapData(
+  channel: string,
+  after: Position | null,
+  next: Position,
+  reason: GapReason,
+): ControlData['stream.gap'] {
+  return {
+    channel,
+    after: after && formatPosition(after.order, after.tag),
+    next: formatPosition(next.order, next.tag),
+    reason,
+  }
+}
+
+/** The sign of life of a stream at a cursor. */
+export function heartbeatChunk(cursor: string, format: Format): Buffer {
+  return chunk(
+    format === 'raw' ? comment('heartbeat') : namedBlock('stream.heartbeat', { cursor }, cursor),
+  )
+}
