@@ -119,7 +119,7 @@ export function origins(value: unknown): 'loopback' | readonly string[] {
   const trimmed = list.map((origin) => origin.trim()).filter((origin) => origin !== '')
   if (trimmed.length === 1 && trimmed[0] === 'loopback') return 'loopback'
   for (const origin of trimmed) {
-    const web = /^https?:/.test(origin) && URL.canParse(origin)
+    const web = /^https?:[^*]*$/.test(origin) && URL.canParse(origin)
     if (web && new URL(origin).origin === origin) continue
     // `*` too: any page that its user visits could read and write what only this machine may.
     return fail(
