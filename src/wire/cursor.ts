@@ -20,8 +20,9 @@
  * A cursor of a log that was partitioned otherwise is well formed all the same: refusing it would end
  * every native EventSource for good at the moment when a deployment changes. Its position (the least of
  * them, for a vector) then stands for every partition of this log, where `Log.locate` judges it.
- * Rejected: reading it for the partitions that it names, for the others would begin live without a word
- * about what they missed; that is why a vector says how many partitions there are.
+ * Rejected: reading it for the partitions that it names. A channel that lived in another partition there
+ * would be read from a position that never spoke of it, and what lies before would be missed without a
+ * word; that is why a vector says how many partitions there are.
  *
  * It also means that the id of an event is a cursor in every deployment: exact for the channels of its
  * own partition, for others the same moment by their own clock.
