@@ -13,6 +13,8 @@ export interface Evidence {
   readonly head: number
   /** No entry of a channel without a head can be newer: birth of the partition, or the newest head ever forgotten. */
   readonly horizon: number
+  /** The store as it is now gave out no position before this. Default 0. */
+  readonly birth?: number
   /** Order of the entry before the channel's end; undefined where it is open. */
   readonly beforeEnd: number | undefined
   /** The newest entry that was removed by DELETE; 0 where none was. */
@@ -24,14 +26,16 @@ export interface Evidence {
 /** The gap between `after` and what is held: the order of its floor and the reason. Undefined where nothing is missing. */
 export function gapAfter(
   after: number,
-  { next, head, horizon, beforeEnd, deleted, ageLimit }: Evidence,
+  { next, head, horizon, birth = 0, beforeEnd, deleted, ageLimit }: Evidence,
 ): { floor: number; reason: GapReason } | undefined {
   // Whoever has read everything but the end misses nothing: the end is told apart from the entries.
   if (next === undefined && beforeEnd !== undefined && after >= beforeEnd) return undefined
   const known = next === undefined ? head : next.prev
   if (known === 0) {
     const floor = Math.min(horizon, next === undefined ? Infinity : next.order - 1)
-    return floor > after ? { floor, reason: 'expired' } : undefined
+    if (floor <= after) return undefined
+    // From before a wipe: what it took is gone without a trace.
+    return { floor, reason: after < birth ? 'unknown' : 'expired' }
   }
   if (known <= after) return undefined
   if (known <= deleted) return { floor: known, reason: 'deleted' }

@@ -1,0 +1,211 @@
+/**
+ * The log on Redis 7 (or Valkey 8) and up: streams for what was, Pub/Sub for what is, and one
+ * function call that writes both. Several gateways share it.
+ */
+import { Redis } from 'ioredis'
+import type { Log, LogListener, Receipt, Retention } from './log.js'
+import { partitionOf } from './partition.js'
+import { loadFunctions } from './redis/functions.js'
+import { APPEND_TIMEOUT, CHECK_EVERY, CHECK_TIMEOUT, START_TIMEOUT } from './redis/limits.js'
+import { createPartition, type Partition, type RedisLogger, type Role } from './redis/partition.js'
+
+export interface RedisLogOptions {
+  /** `redis://[user:password@]host:port[/db]`, `rediss://` for TLS. */
+  readonly url: string
+  /** What keys begin with. Default `sluice`. */
+  readonly prefix?: string
+  /** Fixed for the life of the data. Default 1. */
+  readonly partitions?: number
+  readonly retentionFor: (channel: string) => Retention
+  /** Default: silent. */
+  readonly logger?: RedisLogger
+  /** ms until an append is given up. Default 2000. */
+  readonly appendTimeout?: number
+  /** ms between two comparisons of heads. Default 2000. */
+  readonly checkEvery?: number
+  /** ms that `start` waits for Redis. Default 5000. */
+  readonly startTimeout?: number
+}
+
+/** The log, and what only this one can do. */
+export interface RedisLog extends Log {
+  /** Compares heads now rather than at the next tick; resolves when followers have heard of every hole. */
+  check(): Promise<void>
+}
+
+const SILENT: RedisLogger = { info() {}, warn() {}, error() {} }
+
+/** For messages: never with a password. */
+function withoutPassword(url: string): string {
+  try {
+    const parsed = new URL(url)
+    if (parsed.password !== '') parsed.password = '***'
+    return parsed.href
+  } catch {
+    return 'the configured URL'
+  }
+}
+
+/** The hash tag of a partition: one function, for a cluster needs tags that spread over its slots. */
+function hashTag(index: number): string {
+  return `p${index}`
+}
+
+export function createRedisLog(options: RedisLogOptions): RedisLog {
+  const { url, prefix = 'sluice', retentionFor, logger = SILENT } = options
+  const count = options.partitions ?? 1
+  const appendTimeout = options.appendTimeout ?? APPEND_TIMEOUT
+  let partitions: Partition[] = []
+
+  /** A client for one connection: whoever holds it reconnects and sends again, not the client. */
+  function connect(role: Role): Redis {
+    return new Redis(url, {
+      lazyConnect: true,
+      retryStrategy: null,
+      enableOfflineQueue: false,
+      autoResendUnfulfilledCommands: false,
+      autoResubscribe: false,
+      // Half of an append's time: there must be some left for a second try on a new connection.
+      commandTimeout: role === 'commands' ? appendTimeout / 2 : CHECK_TIMEOUT,
+      connectionName: `${prefix}-${role}`,
+    })
+  }
+
+  async function examine(client: Redis): Promise<void> {
+    const info = await client.info('server')
+    const version = /^redis_version:(\d+)/m.exec(info)?.[1]
+    if (Number(version) < 7) throw new Error(`Redis 7 or later is needed, this is ${version}`)
+    let policy = ''
+    try {
+      policy = ((await client.config('GET', 'maxmemory-policy')) as string[])[1] ?? ''
+    } catch {
+      logger.warn({}, 'Redis: CONFIG GET is not permitted; maxmemory-policy must not be allkeys-*')
+    }
+    if (policy.startsWith('allkeys-')) {
+      throw new Error(
+        `maxmemory-policy is ${policy}, which removes parts of the log silently: use noeviction`,
+      )
+    }
+    await loadFunctions(client)
+  }
+
+  /** First contact: what is wrong here is wrong for good. */
+  async function firstContact(deadline: number): Promise<void> {
+    for (;;) {
+      const client = connect('commands')
+      let reason = 'no answer'
+      client.on('error', (error: Error) => {
+        reason = error.message || error.name
+      })
+      const timer = setTimeout(
+        () => client.stream?.destroy(),
+        Math.max(1, deadline - performance.now()),
+      )
+      try {
+        const connected = await client.connect().then(
+          () => true,
+          () => false,
+        )
+        if (connected) return await examine(client)
+      } finally {
+        clearTimeout(timer)
+        client.disconnect()
+        client.stream?.destroy()
+      }
+      if (performance.now() + 250 > deadline) throw new Error(reason)
+      await new Promise((resolve) => setTimeout(resolve, 250))
+    }
+  }
+
+  function within<T>(deadline: number, promise: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(
+        () => reject(new Error('no answer')),
+        Math.max(1, deadline - performance.now()),
+      )
+      promise.then(resolve, reject).finally(() => clearTimeout(timer))
+    })
+  }
+
+  const of = (channel: string) => partitions[partitionOf(channel, count)]!
+
+  return {
+    partitions: count,
+    partitionOf: (channel) => partitionOf(channel, count),
+
+    async start(listener: LogListener) {
+      const deadline = performance.now() + (options.startTimeout ?? START_TIMEOUT)
+      partitions = Array.from({ length: count }, (_, index) =>
+        createPartition({
+          index,
+          partitions: count,
+          base: `${prefix}:{${hashTag(index)}}`,
+          listener,
+          retentionFor,
+          appendTimeout,
+          checkEvery: options.checkEvery ?? CHECK_EVERY,
+          logger,
+          connect,
+        }),
+      )
+      try {
+        await firstContact(deadline)
+        // The first one knows whether the number of partitions is right: no other is made before.
+        const [first, ...others] = partitions
+        await within(deadline, first!.start())
+        await within(deadline, Promise.all(others.map((each) => each.start())))
+      } catch (error) {
+        await Promise.all(partitions.map((each) => each.stop()))
+        const why = error instanceof Error ? error.message : String(error)
+        throw new Error(`The log on Redis at ${withoutPassword(url)} can't be used: ${why}`, {
+          cause: error,
+        })
+      }
+    },
+    async stop() {
+      await Promise.all(partitions.map((each) => each.stop()))
+    },
+    fault() {
+      if (partitions.length === 0) return 'not started'
+      for (const each of partitions) {
+        const fault = each.fault()
+        if (fault !== undefined) return fault
+      }
+      return undefined
+    },
+
+    async append(group) {
+      if (count === 1) return group.length === 0 ? [] : partitions[0]!.writer.append(group)
+      const parts = new Map<number, number[]>()
+      for (const [place, { channel }] of group.entries()) {
+        const index = partitionOf(channel, count)
+        const places = parts.get(index)
+        if (places === undefined) parts.set(index, [place])
+        else places.push(place)
+      }
+      const receipts: Receipt[] = new Array(group.length)
+      await Promise.all(
+        Array.from(parts, async ([index, places]) => {
+          const part = await partitions[index]!.writer.append(places.map((i) => group[i]!))
+          for (const [k, place] of places.entries()) receipts[place] = part[k]!
+        }),
+      )
+      return receipts
+    },
+    close: (channel, reason) => of(channel).writer.close(channel, reason),
+    delete: (channel) => of(channel).writer.delete(channel),
+
+    read: (partition, requests, limit) => partitions[partition]!.read(requests, limit),
+    seek: (partition, channels, start) => partitions[partition]!.seek(channels, start),
+    locate: (partition, position) => partitions[partition]!.locate(position),
+    info: (channel) => of(channel).info(channel),
+
+    follow: (channel) => of(channel).follower.follow(channel),
+    unfollow: (channel) => of(channel).follower.unfollow(channel),
+    position: (partition) => partitions[partition]!.follower.position(),
+
+    async check() {
+      await Promise.all(partitions.map((each) => each.follower.check()))
+    },
+  }
+}

@@ -1,0 +1,110 @@
+/** Operations as the arguments of one `write` call, and its answer. */
+import { createHash } from 'node:crypto'
+import { SluiceError } from '../../wire/errors.js'
+import { msOf } from '../../wire/position.js'
+import { keyName } from '../keyring.js'
+import type { Draft, EndEntry, Receipt, Retention } from '../log.js'
+import type { Argument } from './functions.js'
+import { MAX_AGE } from './limits.js'
+import { encodeName, encodeText, endEntry, RS, US } from './records.js'
+
+export type Operation =
+  | { readonly do: 'append'; readonly drafts: readonly Draft[] }
+  | { readonly do: 'close'; readonly channel: string; readonly reason: string | null }
+  | { readonly do: 'delete'; readonly channel: string }
+
+const EPHEMERAL = 1
+const KEYED = 2
+
+/** What makes two drafts the same event. */
+function fingerprint({ name, data, ephemeral }: Draft): string {
+  const hash = createHash('sha1').update(`${ephemeral === true ? 'e' : 's'}${name.length} ${name}`)
+  return hash.update(data).digest('base64')
+}
+
+/** Ages as Redis can count with them. */
+export function ageOf(retention: Retention): number {
+  return Math.floor(Math.min(retention.maxAge, MAX_AGE))
+}
+
+/** `channels` is filled: an answer names a channel by its place there, beginning with 1. */
+export function encodeOperations(
+  operations: readonly Operation[],
+  channels: string[],
+  retentionFor: (channel: string) => Retention,
+): Argument[] {
+  const places = new Map<string, number>()
+  const placeOf = (channel: string): number => {
+    let place = places.get(channel)
+    if (place === undefined) {
+      place = channels.push(channel)
+      places.set(channel, place)
+    }
+    return place
+  }
+  const args: Argument[] = []
+  for (const operation of operations) {
+    if (operation.do === 'append') {
+      args.push('G', operation.drafts.length)
+      for (const draft of operation.drafts) {
+        const { channel, name, data, sender, key, ephemeral } = draft
+        const flags = (ephemeral === true ? EPHEMERAL : 0) + (key === undefined ? 0 : KEYED)
+        args.push(flags, placeOf(channel), encodeName(name), encodeText(sender), data)
+        if (key !== undefined) args.push(keyName(draft, key), fingerprint(draft))
+      }
+    } else if (operation.do === 'close') {
+      args.push('C', placeOf(operation.channel), encodeText(operation.reason))
+    } else {
+      args.push('D', placeOf(operation.channel))
+    }
+  }
+  const table: Argument[] = [channels.length]
+  for (const channel of channels) {
+    const retention = retentionFor(channel)
+    const events = Math.min(retention.maxEvents, Number.MAX_SAFE_INTEGER)
+    table.push(channel, Math.max(1, Math.floor(events)), ageOf(retention))
+  }
+  return table.concat(args)
+}
+
+/** Results of a call, one for each operation, and the tag that new positions have. */
+export function splitAnswer(answer: string): { tag: number; results: string[] } {
+  const [tag, ...results] = answer.split(RS)
+  return { tag: Number(tag), results }
+}
+
+/** The receipts of a group, or why it was refused. */
+export function readReceipts(
+  result: string,
+  drafts: readonly Draft[],
+  tag: number,
+  channels: readonly string[],
+): Receipt[] | SluiceError {
+  if (result.startsWith('!c')) {
+    const channel = channels[Number(result.slice(2)) - 1]
+    return new SluiceError('channel_closed', { detail: `Channel "${channel}" is closed` })
+  }
+  if (result.startsWith('!k')) {
+    const channel = drafts[Number(result.slice(2)) - 1]?.channel
+    return new SluiceError('key_conflict', { detail: `Channel "${channel}"` })
+  }
+  return result.split(' ').map((text, i) => readReceipt(text, drafts[i]!.channel, tag))
+}
+
+function readReceipt(text: string, channel: string, tag: number): Receipt {
+  const kind = text.charAt(0)
+  if (kind === 'e' || kind === 'f') {
+    return { channel, position: null, time: Number(text.slice(1)), duplicate: kind === 'f' }
+  }
+  if (kind === 'd') {
+    const [order, of] = text.slice(1).split(':').map(Number) as [number, number]
+    return { channel, position: { order, tag: of }, time: msOf(order), duplicate: true }
+  }
+  const order = Number(text)
+  return { channel, position: { order, tag }, time: msOf(order), duplicate: false }
+}
+
+export function readEnd(result: string, channel: string): EndEntry {
+  const [order, tag, prev, reason] = result.split(US) as [string, string, string, string]
+  return endEntry(channel, order, tag, prev, reason)
+}

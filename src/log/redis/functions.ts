@@ -1,0 +1,84 @@
+/** The Function library inside Redis: its text, its names, calling it. */
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import type { Redis } from 'ioredis'
+
+const source = readFileSync(new URL('./functions.lua', import.meta.url), 'utf8')
+const version = createHash('sha1').update(source).digest('hex').slice(0, 8)
+const library = source.replaceAll('VERSION', version)
+
+export type FunctionName =
+  | 'write'
+  | 'open'
+  | 'info'
+  | 'epochs'
+  | 'read'
+  | 'seek'
+  | 'heads'
+  | 'moved'
+
+const WRITING: ReadonlySet<FunctionName> = new Set(['write', 'open', 'info'])
+
+export type Argument = string | number
+
+function message(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+/** ioredis hangs a command's arguments on its error, and whoever logs the error would log events. */
+function bare(error: unknown): unknown {
+  if (error instanceof Error) delete (error as { command?: unknown }).command
+  return error
+}
+
+/** Loads the library. Another gateway of the same version may have been first. */
+export async function loadFunctions(client: Redis): Promise<void> {
+  try {
+    await client.call('FUNCTION', 'LOAD', library)
+  } catch (error) {
+    if (!/already exists/i.test(message(error))) throw bare(error)
+  }
+}
+
+function send(client: Redis, name: FunctionName, base: string, args: readonly Argument[]) {
+  const called = `sluice_${name}_${version}`
+  return WRITING.has(name)
+    ? client.fcall(called, 1, base, ...args)
+    : client.fcall_ro(called, 1, base, ...args)
+}
+
+/**
+ * Calls a function of the library on a partition. Where Redis doesn't know it (a restart without
+ * persistence, FUNCTION FLUSH) it is loaded and called again: the first call had no effect.
+ */
+export async function callFunction(
+  client: Redis,
+  name: FunctionName,
+  base: string,
+  args: readonly Argument[],
+): Promise<unknown> {
+  try {
+    return await send(client, name, base, args)
+  } catch (error) {
+    if (!/function not found/i.test(message(error))) throw bare(error)
+    await loadFunctions(client)
+    return await send(client, name, base, args)
+  }
+}
+
+/** Whether the partition has no data: never used, or wiped. */
+export function isEmptyLog(error: unknown): boolean {
+  return message(error).includes('SLUICEEMPTY')
+}
+
+/** Whether Redis refused before it executed anything, and may not refuse later. */
+export function isRefusedForNow(error: unknown): boolean {
+  return /^(LOADING|BUSY|READONLY|MASTERDOWN|OOM|MISCONF|NOREPLICAS|TRYAGAIN|CLUSTERDOWN)\b/.test(
+    message(error),
+  )
+}
+
+/** Whether Redis has answered with an error, so that the connection is sound. */
+export function isReply(error: unknown): boolean {
+  return error instanceof Error && error.name === 'ReplyError'
+}

@@ -1,0 +1,30 @@
+/** Every number of the log on Redis, with the accident that it stops. */
+
+/** Events in one call: a call holds Redis's only thread, some 10 µs an event. */
+export const BATCH_EVENTS = 512
+/** Bytes of one call, for the same reason. A single group may be larger, for it can't be divided. */
+export const BATCH_BYTES = 1024 * 1024
+/** Events waiting to be sent: more than Redis takes in the two seconds that they may wait. */
+export const QUEUE_EVENTS = 50_000
+/** Bytes waiting to be sent: what a gateway's memory may lose to a Redis that is away. */
+export const QUEUE_BYTES = 32 * 1024 * 1024
+/** Channels in one SUBSCRIBE: one giant command of a reconnect would hold up everything behind it. */
+export const SUBSCRIBE_BATCH = 512
+/** Heads in one answer of the regular check. */
+export const HEADS_PAGE = 1000
+/** ms between two checks: how long a lost last message can stay unnoticed. */
+export const CHECK_EVERY = 2000
+/** ms until an unanswered check is a dead connection. */
+export const CHECK_TIMEOUT = 5000
+/** ms until an append is given up (the seam's promise). */
+export const APPEND_TIMEOUT = 2000
+/** ms between attempts to connect: first, and at most. Short, for an append waits 2 s at the most. */
+export const RECONNECT_DELAYS = { first: 50, most: 500 } as const
+/** ms between sendings of a batch that Redis refuses for now (loading, read-only, out of memory). */
+export const RETRY_DELAY = 50
+/** ms from TCP to ready. A frozen process still accepts connections: its kernel does. */
+export const HANDSHAKE_TIMEOUT = 1500
+/** ms that a start waits for Redis. */
+export const START_TIMEOUT = 5000
+/** Longest age in ms, where a rule says "for ever": a hundred years keep orders exact. */
+export const MAX_AGE = 100 * 365 * 24 * 3600 * 1000

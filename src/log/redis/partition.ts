@@ -1,0 +1,203 @@
+/** One partition: its two connections, and what works on them. */
+import type { Redis } from 'ioredis'
+import { SluiceError } from '../../wire/errors.js'
+import type { LogListener, Retention } from '../log.js'
+import { createFollower, type Follower } from './follower.js'
+import { type Argument, callFunction, type FunctionName, isEmptyLog, isReply } from './functions.js'
+import { createLink } from './link.js'
+import { createReader, type Reader } from './reader.js'
+import { createWriter, type Writer } from './writer.js'
+
+/** What its connection is used for. */
+export type Role = 'commands' | 'followers'
+
+export interface RedisLogger {
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+export interface PartitionOptions {
+  readonly index: number
+  readonly partitions: number
+  /** Key that all keys of the partition begin with; holds the hash tag. */
+  readonly base: string
+  readonly listener: LogListener
+  readonly retentionFor: (channel: string) => Retention
+  readonly appendTimeout: number
+  readonly checkEvery: number
+  readonly logger: RedisLogger
+  /** A client for the node that has this partition. */
+  connect(role: Role): Redis
+}
+
+export interface Partition extends Omit<Reader, 'learn' | 'forget'> {
+  readonly writer: Writer
+  readonly follower: Follower
+  /** Resolves when both connections are up. */
+  start(): Promise<void>
+  stop(): Promise<void>
+  fault(): string | undefined
+}
+
+/** The data format that this version reads and writes. */
+const FORMAT = 1
+
+/** This gateway must not work on the data that is there. */
+export class RefusedError extends Error {}
+
+export function createPartition(options: PartitionOptions): Partition {
+  const { index, base, listener, logger } = options
+  let seen = 0
+  let stopped = false
+  let checkTimer: NodeJS.Timeout | undefined
+  let checkFault: string | undefined
+  let started: { resolve(): void; reject(error: Error): void } | undefined
+  const heard = (order: number) => {
+    if (order > seen) seen = order
+  }
+  const where = (link: string) => `${link} connection of partition ${index}`
+
+  /** Makes the partition where there is none, opens this Redis process's epoch, and checks that it is ours. */
+  async function open(client: Redis): Promise<void> {
+    const reply = await callFunction(client, 'open', base, [options.partitions, seen])
+    const [format, partitions] = (reply as string[]).slice(-2).map(Number)
+    if (format !== FORMAT) {
+      throw new RefusedError(`Redis holds data in format ${format}; this version knows ${FORMAT}`)
+    }
+    if (partitions !== options.partitions) {
+      throw new RefusedError(
+        `Redis holds a log of ${partitions} partitions, but ${options.partitions} are configured: ` +
+          'the number is fixed for the life of the data. Configure it as it was, or use another prefix',
+      )
+    }
+  }
+
+  const commands = createLink({
+    connect: () => options.connect('commands'),
+    async prepare(client) {
+      await open(client).catch((error: Error) => {
+        if (error instanceof RefusedError) started?.reject(error)
+        throw error
+      })
+    },
+    up() {
+      logger.info({ partition: index }, 'Redis: ready for commands')
+      // The followers' connection asks what only `open` can make.
+      if (!followersOpened) {
+        followersOpened = true
+        followers.open()
+      }
+      writer.wake()
+    },
+    down(why) {
+      logger.warn({ partition: index, why }, 'Redis: command connection lost')
+      reader.forget()
+    },
+  })
+
+  let followersOpened = false
+  const followers = createLink({
+    connect: () => options.connect('followers'),
+    prepare: (client) => orOpen(() => follower.prepare(client)),
+    up() {
+      logger.info({ partition: index }, 'Redis: following')
+      checkFault = undefined
+      follower.up()
+      scheduleCheck()
+      started?.resolve()
+    },
+    down(why) {
+      logger.warn({ partition: index, why }, 'Redis: followers’ connection lost')
+      clearTimeout(checkTimer)
+      reader.forget()
+      follower.down()
+    },
+  })
+
+  /** Runs a question again after a wipe, once the partition is made anew. */
+  async function orOpen<T>(ask: () => Promise<T>): Promise<T> {
+    try {
+      return await ask()
+    } catch (error) {
+      const client = commands.client
+      if (!isEmptyLog(error) || client === undefined) throw error
+      await open(client)
+      return await ask()
+    }
+  }
+
+  async function call(name: FunctionName, args: readonly Argument[]): Promise<unknown> {
+    const { client } = commands
+    if (client === undefined) throw new SluiceError('log_unavailable', { cause: commands.trouble })
+    try {
+      return await orOpen(() => callFunction(client, name, base, args))
+    } catch (error) {
+      // No answer in time: the connection is as good as dead for whatever would be asked next.
+      if (!isReply(error)) commands.drop(client, (error as Error).message)
+      throw new SluiceError('log_unavailable', { cause: error })
+    }
+  }
+
+  const reader = createReader(call, options.retentionFor)
+  const writer = createWriter({
+    base,
+    partitions: options.partitions,
+    timeout: options.appendTimeout,
+    retentionFor: options.retentionFor,
+    client: () => commands.client,
+    drop: commands.drop,
+    seen: () => seen,
+    warn: logger.warn.bind(logger),
+  })
+  const follower = createFollower({
+    partition: index,
+    base,
+    listener,
+    client: () => followers.client,
+    drop(client, why) {
+      checkFault = why
+      followers.drop(client, why)
+    },
+    heard,
+    learn: reader.learn,
+  })
+
+  function scheduleCheck(): void {
+    clearTimeout(checkTimer)
+    if (stopped) return
+    checkTimer = setTimeout(() => {
+      void follower.check().then(() => {
+        if (followers.client !== undefined) scheduleCheck()
+      })
+    }, options.checkEvery)
+  }
+
+  return {
+    writer,
+    follower,
+    read: reader.read,
+    seek: reader.seek,
+    locate: reader.locate,
+    info: reader.info,
+    start: () =>
+      new Promise((resolve, reject) => {
+        started = { resolve, reject }
+        commands.open()
+      }),
+    async stop() {
+      await writer.drain()
+      stopped = true
+      clearTimeout(checkTimer)
+      writer.stop()
+      follower.stop(new SluiceError('log_unavailable'))
+      followers.stop()
+      commands.stop()
+    },
+    fault() {
+      if (commands.client === undefined) return `${where('command')}: ${commands.trouble}`
+      if (followers.client === undefined) return `${where('followers’')}: ${followers.trouble}`
+      return checkFault
+    },
+  }
+}

@@ -1,0 +1,260 @@
+/**
+ * The writing side of a partition: a bounded queue that leaves in batches, one call at a time.
+ *
+ *     append ─┐
+ *     close  ─┼→ queue ─→ batch n in flight ─→ answer n      next batch
+ *     delete ─┘               │   ▲
+ *                 connection lost └─ again, the same number, until its deadline
+ *
+ * One call in flight makes batches grow with the load by themselves, keeps the order over a lost
+ * connection, and makes sending again safe: Redis remembers the answer to the last number, and
+ * refuses a smaller one, that is, a copy that was held up on a connection long given up.
+ */
+import { randomBytes } from 'node:crypto'
+import type { Redis } from 'ioredis'
+import { SluiceError } from '../../wire/errors.js'
+import type { Draft, EndEntry, Receipt, Retention } from '../log.js'
+import { encodeOperations, type Operation, readEnd, readReceipts, splitAnswer } from './batch.js'
+import { type Argument, callFunction, isRefusedForNow, isReply } from './functions.js'
+import { BATCH_BYTES, BATCH_EVENTS, QUEUE_BYTES, QUEUE_EVENTS, RETRY_DELAY } from './limits.js'
+
+export interface WriterOptions {
+  readonly base: string
+  readonly partitions: number
+  /** ms until an operation is given up. */
+  readonly timeout: number
+  readonly retentionFor: (channel: string) => Retention
+  /** The connection, while there is one. */
+  client(): Redis | undefined
+  /** The connection doesn't answer. */
+  drop(client: Redis, why: string): void
+  /** The newest order that this gateway has heard of. */
+  seen(): number
+  warn(fields: object, message: string): void
+}
+
+export interface Writer {
+  append(drafts: readonly Draft[]): Promise<Receipt[]>
+  close(channel: string, reason: string | null): Promise<EndEntry>
+  delete(channel: string): Promise<boolean>
+  /** There is a connection (again). */
+  wake(): void
+  /** Refuses what is new; resolves when nothing is waiting or under way. */
+  drain(): Promise<void>
+  /** Fails what is left. */
+  stop(): void
+}
+
+interface Job {
+  readonly operation: Operation
+  readonly events: number
+  readonly bytes: number
+  readonly deadline: number
+  done(result: string, tag: number, channels: readonly string[]): void
+  fail(error: Error): void
+}
+
+interface Batch {
+  readonly jobs: readonly Job[]
+  readonly number: number
+  readonly channels: readonly string[]
+  readonly args: readonly Argument[]
+  readonly deadline: number
+  sent: boolean
+}
+
+function sizeOf(drafts: readonly Draft[]): number {
+  return drafts.reduce((sum, draft) => sum + draft.data.length + 100, 0)
+}
+
+export function createWriter(options: WriterOptions): Writer {
+  const producer = randomBytes(12).toString('base64url')
+  let number = 0
+  let queue: Job[] = []
+  let events = 0
+  let bytes = 0
+  let flying: Batch | undefined
+  let scheduled = false
+  let draining = false
+  let watchdog: NodeJS.Timeout | undefined
+  let idlers: (() => void)[] = []
+
+  const unavailable = (cause?: unknown) => new SluiceError('log_unavailable', { cause })
+
+  function enqueue(
+    operation: Operation,
+    size: { events: number; bytes: number },
+    done: Job['done'],
+    fail: Job['fail'],
+  ): void {
+    const full = events + size.events > QUEUE_EVENTS || bytes + size.bytes > QUEUE_BYTES
+    if (draining || (full && queue.length > 0)) {
+      fail(draining ? unavailable() : new SluiceError('overloaded'))
+      return
+    }
+    events += size.events
+    bytes += size.bytes
+    queue.push({ operation, ...size, deadline: performance.now() + options.timeout, done, fail })
+    schedule()
+    watch()
+  }
+
+  /** At the end of this turn, so that all that comes in it goes in one call. */
+  function schedule(): void {
+    if (scheduled || flying !== undefined) return
+    scheduled = true
+    setImmediate(() => {
+      scheduled = false
+      pump()
+    })
+  }
+
+  function take(): Job[] {
+    let count = 0
+    let batchEvents = 0
+    let batchBytes = 0
+    for (const job of queue) {
+      if (
+        count > 0 &&
+        (batchEvents + job.events > BATCH_EVENTS || batchBytes + job.bytes > BATCH_BYTES)
+      )
+        break
+      batchEvents += job.events
+      batchBytes += job.bytes
+      count++
+    }
+    events -= batchEvents
+    bytes -= batchBytes
+    const jobs = queue.slice(0, count)
+    queue = queue.slice(count)
+    return jobs
+  }
+
+  function pump(): void {
+    // Without a connection things wait in the queue, which their deadlines reach one by one.
+    if (flying === undefined && queue.length > 0 && options.client() !== undefined) {
+      const jobs = take()
+      const channels: string[] = []
+      const operations = jobs.map((job) => job.operation)
+      const args = encodeOperations(operations, channels, options.retentionFor)
+      flying = { jobs, number: ++number, channels, args, deadline: jobs[0]!.deadline, sent: false }
+    }
+    const client = options.client()
+    if (flying === undefined || flying.sent || client === undefined) return
+    flying.sent = true
+    void send(flying, client)
+  }
+
+  async function send(batch: Batch, client: Redis): Promise<void> {
+    try {
+      const args = [producer, batch.number, options.partitions, options.seen(), ...batch.args]
+      const answer = await callFunction(client, 'write', options.base, args)
+      if (flying !== batch) return
+      flying = undefined
+      const { tag, results } = splitAnswer(answer as string)
+      batch.jobs.forEach((job, i) => {
+        job.done(results[i]!, tag, batch.channels)
+      })
+      next()
+    } catch (error) {
+      failed(batch, client, error)
+    }
+  }
+
+  function failed(batch: Batch, client: Redis, error: unknown): void {
+    if (flying !== batch) return
+    if (!isReply(error)) {
+      // Lost or silent: the link's next connection wakes us.
+      batch.sent = false
+      options.drop(client, error instanceof Error ? error.message : String(error))
+      if (options.client() !== undefined) pump()
+    } else if (isRefusedForNow(error)) {
+      setTimeout(() => {
+        batch.sent = false
+        if (flying === batch) pump()
+      }, RETRY_DELAY)
+    } else {
+      options.warn({ err: error }, 'Redis refused an append')
+      giveUp(batch, error)
+    }
+  }
+
+  /** A batch that was given up is never sent again: its number is spent. */
+  function giveUp(batch: Batch, cause?: unknown): void {
+    if (flying === batch) flying = undefined
+    for (const job of batch.jobs) job.fail(unavailable(cause))
+    next()
+  }
+
+  function next(): void {
+    if (queue.length > 0) schedule()
+    else if (flying === undefined) settleIdlers()
+  }
+
+  function settleIdlers(): void {
+    const waiting = idlers
+    idlers = []
+    for (const resolve of waiting) resolve()
+  }
+
+  /** One timer for all deadlines: they fall due in the order of the queue. */
+  function watch(): void {
+    if (watchdog !== undefined) return
+    const due = flying?.deadline ?? queue[0]?.deadline
+    if (due === undefined) return
+    watchdog = setTimeout(expire, Math.max(1, due - performance.now()))
+  }
+
+  function expire(): void {
+    watchdog = undefined
+    const now = performance.now()
+    if (flying !== undefined && flying.deadline <= now) giveUp(flying)
+    while (queue[0] !== undefined && queue[0].deadline <= now) {
+      const job = queue.shift()!
+      events -= job.events
+      bytes -= job.bytes
+      job.fail(unavailable())
+    }
+    if (queue.length === 0 && flying === undefined) settleIdlers()
+    watch()
+  }
+
+  return {
+    append: (drafts) =>
+      new Promise((resolve, reject) => {
+        const size = { events: drafts.length, bytes: sizeOf(drafts) }
+        const done: Job['done'] = (result, tag, channels) => {
+          const receipts = readReceipts(result, drafts, tag, channels)
+          if (receipts instanceof SluiceError) reject(receipts)
+          else resolve(receipts)
+        }
+        enqueue({ do: 'append', drafts }, size, done, reject)
+      }),
+    close: (channel, reason) =>
+      new Promise((resolve, reject) => {
+        const done = (result: string) => resolve(readEnd(result, channel))
+        enqueue({ do: 'close', channel, reason }, { events: 1, bytes: 100 }, done, reject)
+      }),
+    delete: (channel) =>
+      new Promise((resolve, reject) => {
+        const done = (result: string) => resolve(result === '1')
+        enqueue({ do: 'delete', channel }, { events: 1, bytes: 100 }, done, reject)
+      }),
+    wake: pump,
+    drain: () =>
+      new Promise((resolve) => {
+        draining = true
+        idlers.push(resolve)
+        if (queue.length === 0 && flying === undefined) settleIdlers()
+      }),
+    stop() {
+      draining = true
+      clearTimeout(watchdog)
+      const left = [...(flying?.jobs ?? []), ...queue]
+      flying = undefined
+      queue = []
+      for (const job of left) job.fail(unavailable())
+      settleIdlers()
+    },
+  }
+}

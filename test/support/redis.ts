@@ -1,0 +1,91 @@
+/** A real redis-server for one test file: own port, own directory, gone with the test. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createConnection } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { freePort } from './ports.js'
+
+export interface RedisServer {
+  readonly port: number
+  readonly url: string
+  readonly pid: number
+  /** Sends a signal: SIGSTOP freezes, SIGCONT thaws, SIGKILL is a crash. */
+  kill(signal: NodeJS.Signals): Promise<void>
+  /** Stops the process where it runs and starts it again on the same port, with what it persisted. */
+  restart(): Promise<void>
+  /** Stops the process and removes its directory. */
+  stop(): Promise<void>
+}
+
+/** Resolves when the server answers PING. */
+async function answers(port: number, process: ChildProcess): Promise<void> {
+  for (;;) {
+    if (process.exitCode !== null) throw new Error('redis-server ended at start')
+    const socket = createConnection(port, '127.0.0.1')
+    const reply = await new Promise<string>((resolve) => {
+      socket.once('connect', () => socket.write('PING\r\n'))
+      socket.once('data', (data) => resolve(String(data)))
+      socket.once('error', () => resolve(''))
+    })
+    socket.destroy()
+    if (reply.startsWith('+PONG')) return
+    // A question to the process, not a wait for it: the next attempt may come at once.
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+}
+
+export async function startRedis(options: { args?: readonly string[] } = {}): Promise<RedisServer> {
+  const port = await freePort()
+  const dir = await mkdtemp(join(tmpdir(), 'redis-'))
+  const fixed = [
+    '--port',
+    String(port),
+    '--bind',
+    '127.0.0.1',
+    '--dir',
+    dir,
+    '--loglevel',
+    'warning',
+  ]
+  const args = [...fixed, ...(options.args ?? ['--save', '', '--appendonly', 'no'])]
+  let child: ChildProcess
+
+  async function launch(): Promise<void> {
+    child = spawn('/usr/bin/redis-server', args, { stdio: 'ignore' })
+    await answers(port, child)
+  }
+  async function end(signal: NodeJS.Signals): Promise<void> {
+    if (child.exitCode !== null || child.signalCode !== null) return
+    const exit = once(child, 'exit')
+    child.kill(signal)
+    // A frozen process takes no other signal until it is thawed.
+    child.kill('SIGCONT')
+    await exit
+  }
+  const abandon = () => child.kill('SIGKILL')
+  process.once('exit', abandon)
+  await launch()
+
+  return {
+    port,
+    url: `redis://127.0.0.1:${port}`,
+    get pid() {
+      return child.pid!
+    },
+    async kill(signal) {
+      if (signal === 'SIGSTOP' || signal === 'SIGCONT') child.kill(signal)
+      else await end(signal)
+    },
+    async restart() {
+      await end('SIGTERM')
+      await launch()
+    },
+    async stop() {
+      process.off('exit', abandon)
+      await end('SIGKILL')
+      await rm(dir, { recursive: true, force: true })
+    },
+  }
+}
