@@ -1,10 +1,10 @@
 // npm run bench [-- cases…] [--quick] [--runs N] [--minutes N] [--null]
 import { existsSync, statSync, writeFileSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { allCases } from './cases.mjs'
-import { killAll } from './servers.mjs'
+import { gateway, killAll } from './servers.mjs'
 import { compare, faults, summary, table } from './table.mjs'
 import { build, compile, cores, Missing, root } from './tools.mjs'
 
@@ -14,6 +14,7 @@ const USAGE = `npm run bench [-- cases…] [options]
   --quick        one short run of each: does everything work? Not for judging
   --runs N       how often each side is measured, in turn; the median counts (3)
   --minutes N    when to stop and print what there is (12)
+  --bin FILE     the gateway's entry, for another build than dist/bin.js
   --null         the peer on both sides: how far the ratios are from 1 is this machine's noise
 `
 
@@ -23,6 +24,7 @@ const { values: options, positionals: wanted } = parseArgs({
     quick: { type: 'boolean', default: false },
     runs: { type: 'string' },
     minutes: { type: 'string', default: '12' },
+    bin: { type: 'string' },
     null: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
   },
@@ -46,13 +48,12 @@ function chosen() {
 
 // What was built last may be older than what was written last, and nobody would notice.
 async function warnIfStale() {
-  const bin = join(root, 'dist/bin.js')
-  if (!existsSync(bin)) return
+  if (options.bin || !existsSync(gateway.bin)) return
   const files = await readdir(join(root, 'src'), { recursive: true, withFileTypes: true })
   const newest = files
     .filter((file) => file.isFile())
     .map((file) => statSync(join(file.parentPath ?? file.path, file.name)).mtimeMs)
-  if (Math.max(...newest) > statSync(bin).mtimeMs) {
+  if (Math.max(...newest) > statSync(gateway.bin).mtimeMs) {
     console.error('warning: src/ is newer than dist/: npm run build')
   }
 }
@@ -80,6 +81,7 @@ async function main() {
   const runs = Number(options.runs ?? (options.quick ? 1 : 3))
   if (!(runs >= 1) || !(Number(options.minutes) > 0)) throw new Missing(USAGE)
   const signal = AbortSignal.timeout(Number(options.minutes) * 60_000)
+  if (options.bin) gateway.bin = resolve(options.bin)
   cores()
   compile('sseload')
   if (list.some((one) => one.id === 'floor')) compile('floor')
@@ -108,8 +110,8 @@ async function main() {
     for (const [name, figures] of Object.entries(sides)) {
       const found = faults(figures)
       if (found.length === 0) continue
-      notes.push(`${one.id}: ${name}: ${found.join(', ')}: its figures don't count`)
-      process.exitCode = 1
+      notes.push(`${one.id}: ${name}: ${found.join(', ')}`)
+      if (name === 'ours') process.exitCode = 1
     }
     rows.push(...one.rows.map((row) => compare(row, sides)))
   }

@@ -2,14 +2,14 @@
 // stopped by its pid whatever happens.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { build, cores, find, here, Missing, nchanModule, pinned, root } from './tools.mjs'
+import { build, cores, find, here, Missing, nchanModule, pinned, root, running } from './tools.mjs'
 
-const running = new Set()
+// nginx and Redis want a directory each, gone with them.
+const scratch = new Set()
 
 // Also for exit by signal or exception: a server left behind would spoil every later measurement.
 export function killAll() {
@@ -21,6 +21,7 @@ export function killAll() {
     }
   }
   running.clear()
+  for (const dir of scratch) rmSync(dir, { recursive: true, force: true })
 }
 
 function childrenOf(pid) {
@@ -33,6 +34,17 @@ function childrenOf(pid) {
   } catch {
     return []
   }
+}
+
+function scratchDir(prefix) {
+  const dir = mkdtempSync(join(build, prefix))
+  scratch.add(dir)
+  return dir
+}
+
+function removeDir(dir) {
+  rmSync(dir, { recursive: true, force: true })
+  scratch.delete(dir)
 }
 
 async function freePort() {
@@ -111,7 +123,7 @@ async function start(name, core, command, args, { port, env = {}, ready = connec
 
 export async function nchan() {
   const port = await freePort()
-  const dir = mkdtempSync(join(tmpdir(), 'bench-nchan-'))
+  const dir = scratchDir('nchan-')
   const conf = readFileSync(join(here, 'nchan.conf'), 'utf8')
     .replace('@MODULE@', nchanModule())
     .replace('@PORT@', String(port))
@@ -127,17 +139,19 @@ export async function nchan() {
     past: { sub: '/old/b{c}' },
     stop: async () => {
       await server.stop()
-      rmSync(dir, { recursive: true, force: true })
+      removeDir(dir)
     },
   }
 }
 
+/** Which build is measured; another one (`--bin`) where two of ours are to be compared. */
+export const gateway = { bin: join(root, 'dist/bin.js') }
+
 /** The gateway itself. */
 export async function sluice(env = {}) {
-  const bin = join(root, 'dist/bin.js')
-  if (!existsSync(bin)) throw new Missing('dist/bin.js is missing: npm run build')
+  if (!existsSync(gateway.bin)) throw new Missing(`${gateway.bin} is missing: npm run build`)
   const port = await freePort()
-  const server = await start('sluice', cores().server, process.execPath, [bin, 'serve'], {
+  const server = await start('sluice', cores().server, process.execPath, [gateway.bin, 'serve'], {
     port,
     ready: answers,
     env: {
@@ -172,7 +186,7 @@ export async function sluice(env = {}) {
 /** The gateway on a Redis of its own, which has to share the client's core. */
 export async function sluiceOnRedis() {
   const port = await freePort()
-  const dir = mkdtempSync(join(tmpdir(), 'bench-redis-'))
+  const dir = scratchDir('redis-')
   const args = [
     '--port',
     String(port),
@@ -188,7 +202,7 @@ export async function sluiceOnRedis() {
   const redis = await start('redis-server', cores().client, find('redis-server'), args, { port })
   const stopRedis = async () => {
     await redis.stop()
-    rmSync(dir, { recursive: true, force: true })
+    removeDir(dir)
   }
   try {
     const server = await sluice({ SLUICE_REDIS_URL: `redis://127.0.0.1:${port}` })
@@ -223,7 +237,6 @@ export const fastifySse = library('fastify-sse')
 
 /** The physical floor, see floor.c: one write per reader for every `batch` events. */
 export const floor = (batch) => async () => {
-  mkdirSync(build, { recursive: true })
   const port = await freePort()
   const args = [String(port), String(batch)]
   const server = await start('floor', cores().server, join(build, 'floor'), args, { port })

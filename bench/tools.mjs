@@ -72,10 +72,15 @@ const flags = (options) =>
     return [value].flat().flatMap((one) => [`-${name}`, String(one)])
   })
 
+/** Every process that the rig has started and that still runs. */
+export const running = new Set()
+
 /** Runs the load client with the given options; gives its figures. */
 export async function load(options, signal) {
   const [command, args] = pinned(cores().client, join(build, 'sseload'), flags(options))
-  const { stdout, stderr } = await run(command, args, { signal, killSignal: 'SIGKILL' })
+  const done = run(command, args, { signal, killSignal: 'SIGKILL' })
+  running.add(done.child)
+  const { stdout, stderr } = await done.finally(() => running.delete(done.child))
   if (stderr) process.stderr.write(stderr)
   const figures = JSON.parse(stdout)
   if (figures.ready < figures.n && !options.replay) {
