@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { request } from 'node:http'
+import { createConnection } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { certificate } from './certificate.js'
@@ -139,16 +139,13 @@ async function launch(
   }
 }
 
-/** Any HTTP answer will do, also a 502. */
+/** A connection is enough: it waits in the queue for the first worker, and no upstream is asked. */
 async function answers(port: number): Promise<void> {
   for (;;) {
     const ok = await new Promise<boolean>((resolve) => {
-      const req = request({ host: '127.0.0.1', port, path: '/', agent: false }, (res) => {
-        res.resume()
-        res.once('close', () => resolve(true))
-      })
-      req.once('error', () => resolve(false))
-      req.end()
+      const socket = createConnection(port, '127.0.0.1')
+      socket.once('connect', () => resolve(true)).once('error', () => resolve(false))
+      socket.once('connect', () => socket.destroy())
     })
     if (ok) return
     await new Promise((resolve) => setTimeout(resolve, 20))

@@ -1,0 +1,73 @@
+/** The gateway as its operators run it: a process of its own, spoken to over HTTP only. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { EventEmitter, once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+
+/** What `npm run build` makes. TEST_GATEWAY names another program to be judged by the same tests. */
+const PROGRAM =
+  process.env.TEST_GATEWAY ?? fileURLToPath(new URL('../../dist/bin.js', import.meta.url))
+
+export interface GatewayProcess {
+  readonly url: string
+  readonly port: number
+  readonly pid: number
+  /** What it wrote so far, stdout and stderr, line by line. */
+  readonly log: readonly string[]
+  /** Sends a signal; where it ends the process, resolves once it is gone. */
+  kill(signal: NodeJS.Signals): Promise<void>
+  /** SIGTERM, and waits for the end. */
+  stop(): Promise<void>
+}
+
+/** `sluice serve`, on any free port unless SLUICE_PORT says which. */
+export async function startGatewayProcess(
+  env: Readonly<Record<string, string>> = {},
+): Promise<GatewayProcess> {
+  // Settings of whoever runs the tests must not leak in.
+  const own = Object.entries(process.env).filter(([name]) => !name.startsWith('SLUICE_'))
+  const child = spawn(process.execPath, [PROGRAM, 'serve'], {
+    env: { ...Object.fromEntries(own), SLUICE_PORT: '0', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const log: string[] = []
+  const told = new EventEmitter()
+  for (const stream of [child.stdout, child.stderr]) {
+    createInterface({ input: stream }).on('line', (line) => {
+      log.push(line)
+      told.emit('line')
+    })
+  }
+  const exited = once(child, 'exit')
+  const url = await Promise.race([
+    address(log, told),
+    exited.then(([code, signal]) => {
+      throw new Error(`the gateway ended (${code ?? signal}):\n${log.join('\n')}`)
+    }),
+  ])
+  return {
+    url,
+    port: Number(new URL(url).port),
+    pid: child.pid!,
+    log,
+    kill: (signal) => end(child, exited, signal),
+    stop: () => end(child, exited, 'SIGTERM'),
+  }
+}
+
+async function end(child: ChildProcess, exited: Promise<unknown>, signal: NodeJS.Signals) {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  child.kill(signal)
+  if (signal !== 'SIGSTOP' && signal !== 'SIGCONT') await exited
+}
+
+/** The first http address in what the process says. */
+async function address(log: readonly string[], told: EventEmitter): Promise<string> {
+  for (let at = 0; ; ) {
+    for (; at < log.length; at++) {
+      const found = /https?:\/\/[\w.[\]:-]+:\d+/.exec(log[at]!)
+      if (found !== null) return found[0]
+    }
+    await once(told, 'line')
+  }
+}
