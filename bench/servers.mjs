@@ -160,6 +160,7 @@ export async function sluice(env = {}) {
       SLUICE_PORT: String(port),
       SLUICE_LOG_LEVEL: 'warn',
       SLUICE_MAX_STREAMS: '20000',
+      SLUICE_DRAIN_TIME: '0',
       // as much as nchan keeps
       SLUICE_RETENTION_EVENTS: '20000',
       ...env,
