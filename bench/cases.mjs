@@ -210,13 +210,7 @@ function stalled({ quick, readers = quick ? 200 : 1_000 }) {
   const events = quick ? 20_000 : 100_000
   const start = () => servers.sluice({ SLUICE_RETENTION_EVENTS: '200000' })
   return using(start, async (server, run) => {
-    await run({
-      ...batched(server),
-      n: 1,
-      k: 2_000,
-      pbatch: 100,
-      sub: server.live.sub.replace('b{c}', 'warm'),
-    })
+    await run({ ...batched(server), n: 10, k: 2_000, pbatch: 100 })
     // Small receive buffers, so that a reader is stuck after a few events and not after 500.
     const figures = await run({
       ...batched(server),

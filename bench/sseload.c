@@ -683,7 +683,7 @@ static void run_stall(void) {
     note_peak();
     if (events != last) last = events, progress = now();
   }
-  double draining = (now() - start) / 1e9;
+  double draining = ((events < all ? progress : now()) - start) / 1e9;
   long incomplete = 0;
   for (int i = 0; i < readers; i++) incomplete += reader[i].got != sent / channels;
   printf("{");
