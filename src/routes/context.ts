@@ -1,0 +1,18 @@
+/** What every route is given. */
+import type { Hub } from '../hub/hub.js'
+import type { Log } from '../log/log.js'
+import type { ProblemLog } from '../plugins/problems.js'
+
+export interface RouteContext {
+  readonly hub: Hub
+  readonly log: Log
+  readonly logger: ProblemLog
+  readonly limits: {
+    /** Channels on one stream. */
+    readonly maxChannels: number
+    /** Bytes of one event's data. */
+    readonly maxEventBytes: number
+  }
+  /** True from the moment the gateway shuts down. */
+  readonly draining: () => boolean
+}

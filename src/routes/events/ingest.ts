@@ -1,0 +1,212 @@
+/**
+ * Streamed bodies: every item is appended the moment it has arrived. What was appended stays, also
+ * where the producer breaks off or a later item is wrong.
+ */
+import type { Readable } from 'node:stream'
+import { createParser } from 'eventsource-parser'
+import type { Draft, Receipt } from '../../log/log.js'
+import { SluiceError } from '../../wire/errors.js'
+import { DEFAULT_NAME } from '../../wire/event.js'
+import type { Position } from '../../wire/position.js'
+import {
+  checkedJson,
+  checkedKey,
+  checkedName,
+  type DraftDefaults,
+  type DraftSource,
+  draftOf,
+  draftOfObject,
+} from './drafts.js'
+
+/** Milliseconds without a byte after which an upload is given up. */
+const IDLE_MS = 60_000
+
+export interface Ingestion {
+  readonly type: 'ndjson' | 'sse'
+  readonly stream: Readable
+  readonly defaults: DraftDefaults | undefined
+  /** Item i has the key `k/i`. */
+  readonly key: string | undefined
+  readonly source: DraftSource
+  readonly publish: (drafts: readonly Draft[]) => Promise<Receipt[]>
+}
+
+export interface Ingested {
+  /** Events appended by this request. */
+  readonly appended: number
+  /** Events that had been appended before, by their keys. */
+  readonly duplicates: number
+  /** Position of the last of them; null where there was none. */
+  readonly last: Position | null
+}
+
+/** Appends until the body ends. Rejects with a SluiceError that says how many were appended. */
+export async function ingest(ingestion: Ingestion): Promise<Ingested> {
+  const { stream, publish } = ingestion
+  const items = ingestion.type === 'ndjson' ? ndjsonItems(ingestion) : sseItems(ingestion)
+  let appended = 0
+  let duplicates = 0
+  let last: Position | null = null
+
+  /** Appends what a chunk completed, in order, as groups of their own; waits for all of them, so that a fast producer can't outrun the log. */
+  async function take(drafts: readonly Draft[]): Promise<void> {
+    for (const settled of await Promise.allSettled(drafts.map((draft) => publish([draft])))) {
+      if (settled.status === 'rejected') throw settled.reason
+      const receipt = settled.value[0]!
+      if (receipt.duplicate) duplicates++
+      else appended++
+      if (receipt.position !== null) last = receipt.position
+    }
+  }
+
+  try {
+    for await (const chunk of withIdleLimit(stream)) {
+      const { drafts, fault } = items.feed(chunk)
+      await take(drafts)
+      if (fault !== undefined) throw fault
+    }
+    const { drafts, fault } = items.end()
+    await take(drafts)
+    if (fault !== undefined) throw fault
+  } catch (error) {
+    throw withCount(error, appended, duplicates)
+  }
+  return { appended, duplicates, last }
+}
+
+function withCount(error: unknown, appended: number, duplicates: number): unknown {
+  if (!(error instanceof SluiceError)) {
+    // The producer broke off; there is hardly anybody left to tell.
+    return new SluiceError('body_invalid', { cause: error, extensions: { appended, duplicates } })
+  }
+  return new SluiceError(error.code, {
+    detail: `After ${appended + duplicates} events: ${error.message.replace(/\.$/, '')}`,
+    extensions: { ...error.extensions, appended, duplicates },
+    ...(error.retryAfter !== undefined && { retryAfter: error.retryAfter }),
+  })
+}
+
+async function* withIdleLimit(stream: Readable): AsyncGenerator<Buffer> {
+  const idle = setTimeout(() => stream.destroy(new SluiceError('body_timeout')), IDLE_MS)
+  try {
+    for await (const chunk of stream) {
+      idle.refresh()
+      yield chunk as Buffer
+    }
+  } finally {
+    clearTimeout(idle)
+  }
+}
+
+/** Makes items of chunks. `fault`: what is wrong with the item after the drafts. */
+interface Items {
+  feed(chunk: Buffer): { readonly drafts: Draft[]; readonly fault?: unknown }
+  end(): { readonly drafts: Draft[]; readonly fault?: unknown }
+}
+
+/** Makes drafts until one fails. */
+function collect<T>(items: readonly T[], make: (item: T) => Draft | undefined) {
+  const drafts: Draft[] = []
+  try {
+    for (const item of items) {
+      const draft = make(item)
+      if (draft !== undefined) drafts.push(draft)
+    }
+    return { drafts }
+  } catch (fault) {
+    return { drafts, fault }
+  }
+}
+
+/** Item numbers make keys: also items before a wrong one keep theirs when the upload is repeated. */
+function keysOf(key: string | undefined): () => string | undefined {
+  let index = 0
+  return () => (key === undefined ? undefined : checkedKey(`${key}/${index++}`))
+}
+
+function decoder(): TextDecoder {
+  // The mark at the beginning is part of the data, if it is anything.
+  return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+}
+
+function decode(utf8: TextDecoder, chunk: Buffer | undefined): string {
+  try {
+    return chunk === undefined ? utf8.decode() : utf8.decode(chunk, { stream: true })
+  } catch {
+    throw new SluiceError('body_invalid', { detail: 'The body is not UTF-8' })
+  }
+}
+
+function ndjsonItems({ defaults, key, source }: Ingestion): Items {
+  const utf8 = decoder()
+  const nextKey = keysOf(key)
+  // A line that spans many chunks is kept in pieces and joined once.
+  let pieces: string[] = []
+  let length = 0
+
+  function make(line: string): Draft | undefined {
+    if (line.trim() === '') return undefined
+    const own = nextKey()
+    if (defaults !== undefined) return draftOf(checkedJson(line), defaults, own, source)
+    return draftOfObject(line, JSON.parse(checkedJson(line)), own, source)
+  }
+
+  return {
+    feed(chunk) {
+      const lines = decode(utf8, chunk).split('\n')
+      pieces.push(lines[0]!)
+      length += lines[0]!.length
+      if (lines.length === 1) {
+        // An event object has more to it than its data, but not without end.
+        const fault = new SluiceError('event_too_large')
+        return length > source.maxEventBytes + 4096 ? { drafts: [], fault } : { drafts: [] }
+      }
+      lines[0] = pieces.join('')
+      pieces = [lines.pop()!]
+      length = pieces[0]!.length
+      return collect(lines, make)
+    },
+    end() {
+      pieces.push(decode(utf8, undefined))
+      return collect([pieces.join('')], make)
+    },
+  }
+}
+
+function sseItems({ defaults, key, source }: Ingestion): Items {
+  const utf8 = decoder()
+  const nextKey = keysOf(key)
+  let parsed: { event?: string | undefined; data: string }[] = []
+  const parser = createParser({
+    onEvent: (event) => parsed.push(event),
+    maxBufferSize: 2 * source.maxEventBytes + 4096,
+    onError(error) {
+      if (error.type === 'max-buffer-size-exceeded') throw new SluiceError('event_too_large')
+    },
+  })
+
+  function make({ event: name, data }: { event?: string | undefined; data: string }): Draft {
+    const own = { ...defaults!, name: name ?? defaults!.name }
+    if (own.name !== DEFAULT_NAME) checkedName(own.name)
+    return draftOf(JSON.stringify(data), own, nextKey(), source)
+  }
+
+  function feed(text: string) {
+    let fault: unknown
+    try {
+      parser.feed(text)
+    } catch (error) {
+      fault = error
+    }
+    const events = parsed
+    parsed = []
+    const made = collect(events, make)
+    return 'fault' in made ? made : { drafts: made.drafts, fault }
+  }
+
+  return {
+    feed: (chunk) => feed(decode(utf8, chunk)),
+    // A block that is not ended by a blank line is dropped (HTML Living Standard § 9.2.6).
+    end: () => feed(decode(utf8, undefined)),
+  }
+}

@@ -1,0 +1,85 @@
+/** From a subscription's options to what the hub understands. */
+import { createHash } from 'node:crypto'
+import type { From } from '../../hub/origin.js'
+import { isEndCursor, MAX_CURSOR_LENGTH, parseCursor } from '../../wire/cursor.js'
+import { SluiceError } from '../../wire/errors.js'
+import type { Format } from '../../wire/sse.js'
+import { channelOf } from '../channel.js'
+import type { SubscribeOptions } from '../schemas.js'
+
+export interface Subscription {
+  readonly channels: readonly string[]
+  /** `end`: the server had ended this stream for good. */
+  readonly from: From | 'end'
+  /** The cursor as it came. */
+  readonly presented: string | undefined
+  readonly format: Format
+  readonly mode: 'live' | 'poll'
+  readonly waitMs: number
+  readonly limit: number
+  /** Public id of the session. */
+  readonly session: string | undefined
+}
+
+export interface RequestBounds {
+  readonly partitions: number
+  readonly maxChannels: number
+}
+
+/** Throws what the client is to be told. `lastEventId`: the header. */
+export function readSubscription(
+  options: SubscribeOptions,
+  lastEventId: string | undefined,
+  { partitions, maxChannels }: RequestBounds,
+): Subscription {
+  const named = options.channel ?? []
+  const channels = [...new Set(Array.isArray(named) ? named : [named])]
+  if (channels.length === 0) throw new SluiceError('channel_missing')
+  if (channels.length > maxChannels) {
+    throw new SluiceError('channels_too_many', { detail: `At most ${maxChannels} are allowed` })
+  }
+  for (const channel of channels) channelOf(channel)
+  const format = options.format ?? 'envelope'
+  if (format === 'raw' && (channels.length > 1 || options.mode === 'poll')) {
+    throw new SluiceError('option_invalid', {
+      detail:
+        'format=raw is for one channel and mode=live: its events don’t say where they are from',
+    })
+  }
+  // An empty header or option is what a client sends that has no cursor yet.
+  const after = lastEventId || options.after || options.lastEventId || options.last_event_id
+  const symbolic = after === undefined || after === '' || after === 'latest' || after === 'earliest'
+  return {
+    channels,
+    from: symbolic ? readStart(after, options.rewind) : readCursor(after, partitions),
+    presented: symbolic ? undefined : after,
+    format,
+    mode: options.mode ?? 'live',
+    waitMs: Number(options.wait ?? 25) * 1000,
+    limit: Number(options.limit ?? 100),
+    session: options.session === undefined ? undefined : publicSession(options.session),
+  }
+}
+
+function readStart(after: string | undefined, rewind: string | undefined): From {
+  if (after === 'earliest') return { from: 'earliest' }
+  if (rewind === undefined) return { from: 'latest' }
+  const unit = rewind.at(-1)!
+  const ms = { s: 1_000, m: 60_000, h: 3_600_000 }[unit]
+  if (ms === undefined) return { from: 'count', count: Number(rewind) }
+  return { from: 'age', ms: Number(rewind.slice(0, -1)) * ms }
+}
+
+function readCursor(text: string, partitions: number): From | 'end' {
+  if (text.length <= MAX_CURSOR_LENGTH && isEndCursor(text)) {
+    if (parseCursor(text.slice('end.'.length), partitions) !== undefined) return 'end'
+  }
+  const cursor = parseCursor(text, partitions)
+  if (cursor === undefined) throw new SluiceError('cursor_invalid')
+  return { cursor }
+}
+
+/** The id that others may see: who knows it can't take the session over. */
+function publicSession(secret: string): string {
+  return createHash('sha256').update(secret).digest('base64url').slice(0, 22)
+}

@@ -1,0 +1,189 @@
+/** `GET /v1/events` and `POST /v1/events/stream`: one subscription, answered as a stream, a finite stream or a long poll. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { namesEventStream, negotiate } from '../../http/accept.js'
+import { openSink } from '../../http/sink.js'
+import type { PollAnswer } from '../../hub/poll.js'
+import type { Body } from '../../plugins/bodies.js'
+import { toSluiceError } from '../../plugins/problems.js'
+import { SluiceError } from '../../wire/errors.js'
+import { eventJson } from '../../wire/event.js'
+import { comment, eventBlock, idLine, namedBlock, retryLine } from '../../wire/sse.js'
+import type { RouteContext } from '../context.js'
+import { compileOptions, SubscribeOptions } from '../schemas.js'
+import { readSubscription, type Subscription } from './request.js'
+
+const STREAM_HEAD = {
+  'content-type': 'text/event-stream; charset=utf-8',
+  // no-transform: also no compression, which holds small frames back.
+  'cache-control': 'no-cache, no-store, no-transform',
+  'x-accel-buffering': 'no',
+  vary: 'Accept, Origin',
+}
+
+/** How soon a native EventSource comes back to ask for the next finite body, in ms. */
+const POLL_RETRY_MS = 1_000
+/** How long clients stay away from an overloaded gateway, in ms, give or take a third. */
+const OVERLOAD_RETRY_MS = 30_000
+
+export function subscribeRoutes(app: FastifyInstance, context: RouteContext): void {
+  const { hub, log, limits } = context
+  const bounds = { partitions: log.partitions, maxChannels: limits.maxChannels }
+  const checkBody = compileOptions(SubscribeOptions)
+
+  app.route<{ Querystring: SubscribeOptions }>({
+    method: ['GET', 'HEAD'],
+    url: '/v1/events',
+    schema: { querystring: SubscribeOptions },
+    // An unpleasant status would end a native EventSource for good, whatever the reason is.
+    errorHandler: (error, request, reply) => refuse(error, request, reply),
+    handler: (request, reply) => {
+      const header = request.headers['last-event-id']
+      const lastEventId = Array.isArray(header) ? header[0] : header
+      return answer(readSubscription(request.query, lastEventId, bounds), request, reply)
+    },
+  })
+
+  app.post<{ Body: Body | undefined }>('/v1/events/stream', (request, reply) => {
+    const options = readOptions(request.body)
+    checkBody(options)
+    const header = request.headers['last-event-id']
+    const lastEventId = Array.isArray(header) ? header[0] : header
+    return answer(
+      readSubscription(options as SubscribeOptions, lastEventId, bounds),
+      request,
+      reply,
+    )
+  })
+
+  async function answer(
+    subscription: Subscription,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<FastifyReply> {
+    const representation = negotiate(request.headers.accept)
+    if (representation === undefined) throw new SluiceError('not_acceptable')
+    if (subscription.from === 'end') return reply.code(204).send()
+    if (context.draining()) throw new SluiceError('draining')
+    if (hub.crowded) throw new SluiceError('streams_exhausted', { retryAfter: 30 })
+    if (request.method === 'HEAD') {
+      return reply.headers(representation === 'sse' ? STREAM_HEAD : JSON_HEAD).send()
+    }
+    if (representation === 'json') return longPoll(subscription, request, reply)
+    if (subscription.mode === 'poll') return finiteStream(subscription, request, reply)
+    return stream(subscription, request, reply)
+  }
+
+  // ── the stream ──
+
+  async function stream(
+    { channels, from, format, session, presented }: Subscription,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<FastifyReply> {
+    if (from === 'end') return reply.code(204).send()
+    const opened = await hub.openStream({ channels, from, format, session, presented })
+    if (opened.kind === 'exhausted') return reply.code(204).send()
+    if (opened.kind === 'expired') throw new SluiceError('cursor_expired')
+    if (request.raw.socket.destroyed || context.draining()) {
+      opened.stream.close()
+      throw new SluiceError('draining')
+    }
+    // What hooks have set (CORS) must not get lost with the reply.
+    const headers = { ...reply.getHeaders(), ...STREAM_HEAD }
+    reply.hijack()
+    opened.stream.attach(openSink(request.raw, reply.raw, headers))
+    return reply
+  }
+
+  // ── finite answers ──
+
+  async function poll(subscription: Subscription, waitMs: number, request: FastifyRequest) {
+    const { channels, from, limit } = subscription
+    if (from === 'end') return undefined
+    const gone = new AbortController()
+    const abort = () => gone.abort()
+    request.raw.socket.once('close', abort)
+    try {
+      return await hub.poll({ channels, from, waitMs, limit, signal: gone.signal })
+    } finally {
+      request.raw.socket.removeListener('close', abort)
+    }
+  }
+
+  async function longPoll(
+    subscription: Subscription,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<FastifyReply> {
+    const polled = await poll(subscription, subscription.waitMs, request)
+    if (polled === undefined || polled.exhausted) return reply.code(204).send()
+    return reply.headers(JSON_HEAD).send(pollJson(polled))
+  }
+
+  async function finiteStream(
+    subscription: Subscription,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<FastifyReply> {
+    // Without a cursor the client needs one first: it comes at once.
+    const waitMs = subscription.presented === undefined ? 0 : subscription.waitMs
+    const polled = await poll(subscription, waitMs, request)
+    if (polled === undefined || polled.exhausted) return reply.code(204).send()
+    return reply.headers(STREAM_HEAD).send(pollSse(polled))
+  }
+
+  /** A native EventSource gives up for good at any status but 200: it gets its answer in its own words. */
+  function refuse(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+    const problem = toSluiceError(error, context.logger)
+    if (!problem.retryable || !namesEventStream(request.headers.accept)) throw problem
+    const retry = OVERLOAD_RETRY_MS * (2 / 3 + (Math.random() * 2) / 3)
+    // A restart is over sooner than a shortage.
+    const ms = problem.code === 'draining' ? retry / 10 : retry
+    reply
+      .code(200)
+      .headers(STREAM_HEAD)
+      .send(retryLine(ms) + comment(`${problem.code}: ${problem.message}`))
+  }
+}
+
+const JSON_HEAD = {
+  'content-type': 'application/json; charset=utf-8',
+  'cache-control': 'no-store',
+  vary: 'Accept, Origin',
+}
+
+function readOptions(body: Body | undefined): unknown {
+  if (body?.type !== 'json') throw new SluiceError('media_type_unsupported')
+  try {
+    const options = JSON.parse(body.text) as Record<string, unknown>
+    if (typeof options !== 'object' || options === null) return options
+    // Numbers are what one writes in JSON; the query has only text.
+    for (const name of ['wait', 'limit', 'rewind']) {
+      if (typeof options[name] === 'number') options[name] = String(options[name])
+    }
+    return options
+  } catch {
+    throw new SluiceError('body_invalid', { detail: 'The body is not JSON' })
+  }
+}
+
+/** The long poll's answer. Event data goes as the text that came. */
+function pollJson({ events, ephemeral, control, cursor, more }: PollAnswer): string {
+  const items = [...events.map(({ event }) => eventJson(event)), ...ephemeral.map(eventJson)]
+  const rest = `"cursor":"${cursor}","control":${JSON.stringify(control)},"more":${more}`
+  return `{"events":[${items.join(',')}],${rest}}`
+}
+
+/** The same as one SSE body: gaps first, for they lie before the events; the last block moves the cursor past everything. */
+function pollSse({ events, ephemeral, control, cursor, more }: PollAnswer): string {
+  const blocks = [retryLine(more ? 0 : POLL_RETRY_MS)]
+  const before = control.filter(({ event }) => event === 'stream.gap')
+  const after = control.filter(({ event }) => event !== 'stream.gap')
+  for (const { event, data } of before) blocks.push(namedBlock(event, data))
+  for (const item of events) blocks.push(idLine(item.cursor) + eventBlock(item.event, 'envelope'))
+  for (const event of ephemeral) blocks.push(eventBlock(event, 'envelope'))
+  for (const { event, data } of after) blocks.push(namedBlock(event, data))
+  // An `id:`-only block where more is to come: the stream isn't live then.
+  blocks.push(more ? `${idLine(cursor)}\n` : namedBlock('stream.live', { cursor }, cursor))
+  return blocks.join('')
+}

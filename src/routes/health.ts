@@ -1,0 +1,17 @@
+/** `/healthz`: the process lives. `/readyz`: it can do its work; a load balancer's question. */
+import type { FastifyInstance } from 'fastify'
+import type { RouteContext } from './context.js'
+
+export function healthRoutes(app: FastifyInstance, { hub, log, draining }: RouteContext): void {
+  app.get('/healthz', async (_request, reply) => {
+    reply.header('cache-control', 'no-store')
+    return { status: 'ok' }
+  })
+
+  app.get('/readyz', async (_request, reply) => {
+    reply.header('cache-control', 'no-store')
+    const fault = draining() ? 'the gateway is shutting down' : log.fault()
+    if (fault === undefined) return { status: 'ready', streams: hub.open }
+    return reply.code(503).header('retry-after', '1').send({ status: 'unready', reason: fault })
+  })
+}

@@ -1,0 +1,111 @@
+/** The options of each resource: one TypeBox schema is the check, the type and the documentation. */
+import { type Static, Type } from 'typebox'
+import { Compile } from 'typebox/compile'
+import { SluiceError } from '../wire/errors.js'
+
+const Channel = Type.String({ description: 'A channel' })
+const Cursor = Type.String({ description: 'A cursor, "earliest" or "latest"' })
+const strict = { additionalProperties: false }
+
+/** Options of a subscription, as a query or as a JSON object. */
+export const SubscribeOptions = Type.Object(
+  {
+    channel: Type.Optional(Type.Union([Channel, Type.Array(Channel)])),
+    after: Type.Optional(Cursor),
+    lastEventId: Type.Optional(Cursor),
+    last_event_id: Type.Optional(Cursor),
+    rewind: Type.Optional(
+      Type.String({
+        pattern: '^([1-9][0-9]{0,5}|[1-9][0-9]{0,5}(s|m|h))$',
+        description: '20 = the last 20 events of each channel; 90s, 5m, 2h = that much time',
+      }),
+    ),
+    format: Type.Optional(Type.Union([Type.Literal('envelope'), Type.Literal('raw')])),
+    mode: Type.Optional(Type.Union([Type.Literal('live'), Type.Literal('poll')])),
+    wait: Type.Optional(
+      Type.String({
+        pattern: '^([0-9]|1[0-9]|2[0-5])$',
+        description: 'Seconds to wait for news, 0–25',
+      }),
+    ),
+    limit: Type.Optional(
+      Type.String({
+        pattern: '^([1-9][0-9]{0,2}|1000)$',
+        description: 'Events in one answer, 1–1000',
+      }),
+    ),
+    session: Type.Optional(
+      Type.String({
+        pattern: '^[A-Za-z0-9_-]{22,128}$',
+        description: '22–128 characters of A–Z a–z 0–9 _ -',
+      }),
+    ),
+  },
+  strict,
+)
+export type SubscribeOptions = Static<typeof SubscribeOptions>
+
+/** Options of a publish request. */
+export const PublishOptions = Type.Object(
+  {
+    channel: Type.Optional(Channel),
+    name: Type.Optional(Type.String({ description: 'The event’s name' })),
+    ephemeral: Type.Optional(Type.Union([Type.Literal('true'), Type.Literal('false')])),
+  },
+  strict,
+)
+export type PublishOptions = Static<typeof PublishOptions>
+
+/** Options of a resource that is about one channel. */
+export const OneChannel = Type.Object({ channel: Type.Optional(Channel) }, strict)
+export type OneChannel = Static<typeof OneChannel>
+
+/** Body of a close. */
+export const CloseBody = Type.Object(
+  { reason: Type.Optional(Type.String({ maxLength: 200, description: 'Up to 200 characters' })) },
+  strict,
+)
+
+type AnyObject = ReturnType<typeof Type.Object>
+
+/** What an option's schema says of itself, found by the place of an error: `/wait`. */
+function describe(schema: AnyObject, name: string): string {
+  const property = schema.properties[name] as { description?: string } | undefined
+  if (property !== undefined) return property.description ?? 'another value is needed'
+  return `known are ${Object.keys(schema.properties).join(', ')}`
+}
+
+/** A check that throws `option_invalid`, naming the option. */
+export function compileOptions(schema: AnyObject): (value: unknown) => void {
+  const check = Compile(schema)
+  return (value) => {
+    if (check.Check(value)) return
+    throw new SluiceError('option_invalid', { detail: explain(schema, value) })
+  }
+}
+
+function explain(schema: AnyObject, value: unknown): string {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return 'The options must be a JSON object'
+  }
+  const unknown = Object.keys(value).find((name) => !Object.hasOwn(schema.properties, name))
+  if (unknown !== undefined) {
+    return `There is no option ${JSON.stringify(unknown.slice(0, 40))}: ${describe(schema, unknown)}`
+  }
+  const [first] = Compile(schema).Errors(value)
+  const name = first?.instancePath.split('/')[1] ?? ''
+  return `Option "${name}": ${describe(schema, name)}`
+}
+
+/** Fastify's validator compiler for these schemas: no conversion, nothing removed in silence. */
+export function validatorCompiler({ schema }: { schema: unknown }) {
+  const check = compileOptions(schema as AnyObject)
+  return (value: unknown) => {
+    try {
+      check(value)
+      return { value }
+    } catch (error) {
+      return { error: error as Error }
+    }
+  }
+}

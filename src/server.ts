@@ -1,0 +1,97 @@
+/** The gateway as a server of its own. */
+import type { ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import fastify from 'fastify'
+import type { Config } from './config.js'
+import { gatewayPlugin } from './gateway.js'
+import { type Logger, silentLogger } from './logger.js'
+import { SluiceError } from './wire/errors.js'
+
+/** Milliseconds in which a request's head must have arrived (slow-loris). */
+const HEADERS_MS = 8_000
+/** How often that is looked at; Node's default of 30 s would leave slow senders that long. */
+const HEADERS_CHECK_MS = 1_000
+/** Longer than proxies keep an idle upstream connection (nginx: 60 s): who closes first decides who loses a request. */
+const KEEP_ALIVE_MS = 75_000
+/** Bytes that may wait in one socket before its stream is called slow. */
+const SOCKET_MARK = 64 * 1024
+/** Bytes of a request's head: a hundred channels in a query fit, a flood doesn't. */
+const MAX_HEADER_BYTES = 32 * 1024
+/** Milliseconds between the goodbye to a stream and the end of its connection. */
+const GOODBYE_MS = 1_000
+
+export interface Gateway {
+  /** Where it listens, e.g. `http://127.0.0.1:8080`. */
+  readonly url: string
+  /** Says goodbye to all streams, finishes what is under way, closes everything. */
+  close(): Promise<void>
+}
+
+/** Starts a gateway. Rejects where it can't listen or its log can't be used. */
+export async function startGateway(
+  config: Config,
+  { logger = silentLogger }: { readonly logger?: Logger } = {},
+): Promise<Gateway> {
+  const app = fastify({
+    logger: false,
+    // Bodies have their own limits, by what they are.
+    bodyLimit: Number.MAX_SAFE_INTEGER,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    // 0: it would kill an upload that still flows. Bodies have their own clocks.
+    requestTimeout: 0,
+    forceCloseConnections: true,
+    http: {
+      headersTimeout: HEADERS_MS,
+      connectionsCheckingInterval: HEADERS_CHECK_MS,
+      highWaterMark: SOCKET_MARK,
+      maxHeaderSize: MAX_HEADER_BYTES,
+    },
+    clientErrorHandler,
+  })
+  const sockets = new Set<Socket>()
+  app.server.on('connection', (socket) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
+  // Runs after the gateway's own preClose, which has said goodbye: let it be read.
+  await app.register(gatewayPlugin, { config, logger })
+  app.addHook('preClose', () => goodbyes(app.server, sockets, Math.min(GOODBYE_MS, config.drainMs)))
+  const url = await app.listen({ host: config.host, port: config.port, backlog: 4096 })
+  return { url, close: () => app.close() }
+}
+
+/** Waits until every connection has closed or fallen silent, but no longer than `ms`. */
+async function goodbyes(
+  server: { closeIdleConnections(): void },
+  sockets: ReadonlySet<Socket>,
+  ms: number,
+): Promise<void> {
+  const deadline = Date.now() + ms
+  server.closeIdleConnections()
+  while (sockets.size > 0 && Date.now() < deadline) {
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    server.closeIdleConnections()
+  }
+}
+
+/** Requests that Node can't read get the same kind of answer as all others. */
+function clientErrorHandler(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (socket.destroyed || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  // An answer may be under way on this connection: another head in its middle would be read as its body.
+  const busy = (socket as Socket & { _httpMessage?: ServerResponse })._httpMessage
+  if (busy?.headersSent === true) {
+    socket.destroy()
+    return
+  }
+  const late = error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+  const problem = new SluiceError(late ? 'body_timeout' : 'request_invalid')
+  const body = JSON.stringify(problem.toProblem())
+  socket.end(
+    `HTTP/1.1 ${problem.status} ${late ? 'Request Timeout' : 'Bad Request'}\r\n` +
+      'Connection: close\r\nContent-Type: application/problem+json\r\n' +
+      `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  )
+}
