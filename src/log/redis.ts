@@ -6,7 +6,13 @@ import { Redis } from 'ioredis'
 import type { Log, LogListener, Receipt, Retention } from './log.js'
 import { partitionOf } from './partition.js'
 import { loadFunctions } from './redis/functions.js'
-import { APPEND_TIMEOUT, CHECK_EVERY, CHECK_TIMEOUT, START_TIMEOUT } from './redis/limits.js'
+import {
+  APPEND_TIMEOUT,
+  CHECK_EVERY,
+  CHECK_TIMEOUT,
+  FOLLOWER_BUFFER,
+  START_TIMEOUT,
+} from './redis/limits.js'
 import { createPartition, type Partition, type RedisLogger, type Role } from './redis/partition.js'
 
 export interface RedisLogOptions {
@@ -75,18 +81,35 @@ export function createRedisLog(options: RedisLogOptions): RedisLog {
     const info = await client.info('server')
     const version = /^redis_version:(\d+)/m.exec(info)?.[1]
     if (Number(version) < 7) throw new Error(`Redis 7 or later is needed, this is ${version}`)
-    let policy = ''
+    await examineSettings(client)
+    await loadFunctions(client)
+  }
+
+  async function examineSettings(client: Redis): Promise<void> {
+    const setting = async (name: string) =>
+      ((await client.config('GET', name)) as string[])[1] ?? ''
+    let policy: string
+    let limits: string
     try {
-      policy = ((await client.config('GET', 'maxmemory-policy')) as string[])[1] ?? ''
+      policy = await setting('maxmemory-policy')
+      limits = await setting('client-output-buffer-limit')
     } catch {
       logger.warn({}, 'Redis: CONFIG GET is not permitted; maxmemory-policy must not be allkeys-*')
+      return
     }
     if (policy.startsWith('allkeys-')) {
       throw new Error(
         `maxmemory-policy is ${policy}, which removes parts of the log silently: use noeviction`,
       )
     }
-    await loadFunctions(client)
+    const limit = Number(/pubsub (\d+)/.exec(limits)?.[1])
+    if (limit > 0 && limit < FOLLOWER_BUFFER) {
+      logger.warn(
+        { limit },
+        'Redis: client-output-buffer-limit cuts off a gateway that stalls for a second under load; ' +
+          'set "pubsub 256mb 64mb 60"',
+      )
+    }
   }
 
   /** First contact: what is wrong here is wrong for good. */

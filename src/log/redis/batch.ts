@@ -67,10 +67,11 @@ export function encodeOperations(
   return table.concat(args)
 }
 
-/** Results of a call, one for each operation, and the tag that new positions have. */
-export function splitAnswer(answer: string): { tag: number; results: string[] } {
-  const [tag, ...results] = answer.split(RS)
-  return { tag: Number(tag), results }
+/** Results of a call, one for each operation, the tag of new positions, and the last position there is. */
+export function splitAnswer(answer: string): { tag: number; last: number; results: string[] } {
+  const [head, ...results] = answer.split(RS) as [string, ...string[]]
+  const [tag, last] = head.split(US).map(Number) as [number, number]
+  return { tag, last, results }
 }
 
 /** The receipts of a group, or why it was refused. */

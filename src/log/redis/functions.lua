@@ -121,7 +121,7 @@ end
 --                   flags: 1 = ephemeral, 2 = has a key (added)
 --   C <channel index> <reason>
 --   D <channel index>
--- Answer, one string: tag RS result RS result ...; a group: receipts parted by blanks,
+-- Answer, one string: tag US last RS result RS result ...; a group: receipts parted by blanks,
 --   <order> new | d<order>:<tag> duplicate | e<time> ephemeral | f<time> its duplicate,
 --   or !c<index> closed | !k<draft> conflict; the end: order US tag US prev US reason; a deletion: 1|0.
 local function write(keys, argv)
@@ -281,7 +281,7 @@ local function write(keys, argv)
     return '1'
   end
 
-  local results = { text(meta.tag) }
+  local results = { '' }
   while at <= #argv do
     local operation, of = argv[at], tonumber(argv[at + 1])
     at = at + 2
@@ -312,6 +312,7 @@ local function write(keys, argv)
     redis.call('HSET', base .. ':m', 'last', text(last), 'age', text(age))
     if number % 16 == 0 then prune(base, meta, ms) end
   end
+  results[1] = text(meta.tag) .. US .. text(last)
   local answer = table.concat(results, RS)
   redis.call('SET', producer, number .. US .. answer, 'EX', PRODUCER_TTL)
   return answer

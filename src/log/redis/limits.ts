@@ -28,3 +28,5 @@ export const HANDSHAKE_TIMEOUT = 1500
 export const START_TIMEOUT = 5000
 /** Longest age in ms, where a rule says "for ever": a hundred years keep orders exact. */
 export const MAX_AGE = 100 * 365 * 24 * 3600 * 1000
+/** Bytes that Redis should hold for a follower: at 20 MB/s its default is a stall of 1.6 s. */
+export const FOLLOWER_BUFFER = 256 * 1024 * 1024

@@ -148,6 +148,7 @@ export function createPartition(options: PartitionOptions): Partition {
     client: () => commands.client,
     drop: commands.drop,
     seen: () => seen,
+    heard,
     warn: logger.warn.bind(logger),
   })
   const follower = createFollower({

@@ -30,6 +30,7 @@ export interface WriterOptions {
   drop(client: Redis, why: string): void
   /** The newest order that this gateway has heard of. */
   seen(): number
+  heard(order: number): void
   warn(fields: object, message: string): void
 }
 
@@ -151,7 +152,8 @@ export function createWriter(options: WriterOptions): Writer {
       const answer = await callFunction(client, 'write', options.base, args)
       if (flying !== batch) return
       flying = undefined
-      const { tag, results } = splitAnswer(answer as string)
+      const { tag, last, results } = splitAnswer(answer as string)
+      options.heard(last)
       batch.jobs.forEach((job, i) => {
         job.done(results[i]!, tag, batch.channels)
       })
