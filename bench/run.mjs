@@ -59,8 +59,7 @@ async function warnIfStale() {
 }
 
 /** All runs of a case, the sides in turn, so that what the machine does besides hits them alike. */
-async function measure(one, runs, signal) {
-  const collected = {}
+async function measure(one, runs, signal, collected) {
   for (let i = 0; i < runs; i++) {
     for (const [name, side] of Object.entries(one.sides)) {
       signal.throwIfAborted()
@@ -72,7 +71,6 @@ async function measure(one, runs, signal) {
       collected[name].push(figures)
     }
   }
-  return collected
 }
 
 async function main() {
@@ -82,6 +80,9 @@ async function main() {
   if (!(runs >= 1) || !(Number(options.minutes) > 0)) throw new Missing(USAGE)
   const signal = AbortSignal.timeout(Number(options.minutes) * 60_000)
   if (options.bin) gateway.bin = resolve(options.bin)
+  if (!options.null && list.some((one) => !one.onDemand) && !existsSync(gateway.bin)) {
+    throw new Missing(`${gateway.bin} is missing: npm run build`)
+  }
   cores()
   compile('sseload')
   if (list.some((one) => one.id === 'floor')) compile('floor')
@@ -91,22 +92,21 @@ async function main() {
   const notes = []
   const raw = {}
   for (const one of list) {
-    let sides = {}
+    raw[one.id] = {}
     try {
-      raw[one.id] = await measure(one, runs, signal)
-      sides = Object.fromEntries(
-        Object.entries(raw[one.id]).map(([name, all]) => [name, summary(all)]),
-      )
-      const extra = one.notes && !options.null ? one.notes(sides) : []
-      for (const note of extra.filter(Boolean)) notes.push(`${one.id}: ${note}`)
+      await measure(one, runs, signal, raw[one.id])
     } catch (error) {
       if (error instanceof Missing) throw error
       process.stderr.write('failed\n')
-      notes.push(
-        `${one.id}: ${signal.aborted ? `not measured within ${options.minutes} minutes` : error.message}`,
-      )
+      const late = `not all of its ${runs} runs within ${options.minutes} minutes`
+      notes.push(`${one.id}: ${signal.aborted ? late : error.message}`)
       process.exitCode = 1
     }
+    const done = Object.entries(raw[one.id])
+    const sides = Object.fromEntries(done.map(([name, all]) => [name, summary(all)]))
+    const complete = Object.keys(one.sides).every((name) => name in sides)
+    const extra = complete && !options.null ? (one.notes?.(sides) ?? []) : []
+    for (const note of extra.filter(Boolean)) notes.push(`${one.id}: ${note}`)
     for (const [name, figures] of Object.entries(sides)) {
       const found = faults(figures)
       if (found.length === 0) continue
