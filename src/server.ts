@@ -17,8 +17,8 @@ const KEEP_ALIVE_MS = 75_000
 const SOCKET_MARK = 64 * 1024
 /** Bytes of a request's head: a hundred channels in a query fit, a flood doesn't. */
 const MAX_HEADER_BYTES = 32 * 1024
-/** Milliseconds between the goodbye to a stream and the end of its connection. */
-const GOODBYE_MS = 1_000
+/** How often a shutdown looks whether everybody has gone, in ms. */
+const DRAIN_LOOK_MS = 20
 
 export interface Gateway {
   /** Where it listens, e.g. `http://127.0.0.1:8080`. */
@@ -55,21 +55,25 @@ export async function startGateway(
   })
   // Runs after the gateway's own preClose, which has said goodbye: let it be read.
   await app.register(gatewayPlugin, { config, logger })
-  app.addHook('preClose', () => goodbyes(app.server, sockets, Math.min(GOODBYE_MS, config.drainMs)))
+  app.addHook('preClose', () => goodbyes(app.server, sockets, config.drainMs))
   const url = await app.listen({ host: config.host, port: config.port, backlog: 4096 })
   return { url, close: () => app.close() }
 }
 
-/** Waits until every connection has closed or fallen silent, but no longer than `ms`. */
+/**
+ * Waits until everybody who is connected now has read the goodbye or got the answer, but no longer
+ * than `ms`. Who comes meanwhile is told to come back later, and isn't waited for.
+ */
 async function goodbyes(
   server: { closeIdleConnections(): void },
   sockets: ReadonlySet<Socket>,
   ms: number,
 ): Promise<void> {
+  const present = [...sockets]
   const deadline = Date.now() + ms
   server.closeIdleConnections()
-  while (sockets.size > 0 && Date.now() < deadline) {
-    await new Promise((resolve) => setTimeout(resolve, 20))
+  while (Date.now() < deadline && present.some((socket) => !socket.destroyed)) {
+    await new Promise((resolve) => setTimeout(resolve, DRAIN_LOOK_MS))
     server.closeIdleConnections()
   }
 }

@@ -94,7 +94,7 @@ export const TABLE: { readonly [F in keyof Config]: Spec<Exclude<Config[F], unde
     key: 'channels',
     fallback: undefined,
     takes: 'list',
-    help: 'exceptions: [{"pattern":"chat:*","retentionEvents":500,"retentionAge":"7d"}]; first match counts',
+    help: '[{"pattern":"chat:*","retentionEvents":500,"retentionAge":"7d"}, …]; first match counts',
     read: values.channelRules,
     fileOnly: true,
   },
@@ -144,7 +144,7 @@ export const TABLE: { readonly [F in keyof Config]: Spec<Exclude<Config[F], unde
     key: 'drainTime',
     fallback: '10s',
     takes: 'duration',
-    help: 'time over which streams are sent away at a shutdown',
+    help: 'longest that a shutdown waits for readers and requests to finish',
     read: values.duration(0, values.HOUR),
   },
 }

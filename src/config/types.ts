@@ -47,6 +47,6 @@ export interface Config {
   readonly maxBodyBytes: number
   /** What is logged. Default `info`. */
   readonly logLevel: LogLevel
-  /** Milliseconds over which open streams are sent away at a shutdown. Default 10,000. */
+  /** Milliseconds that a shutdown waits at most for readers and requests to finish. Default 10,000. */
   readonly drainMs: number
 }
