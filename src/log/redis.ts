@@ -29,6 +29,8 @@ export interface RedisLogOptions {
   readonly appendTimeout?: number
   /** ms between two comparisons of heads. Default 2000. */
   readonly checkEvery?: number
+  /** ms until an unanswered comparison is taken for a dead connection. Default 5000. */
+  readonly checkTimeout?: number
   /** ms that `start` waits for Redis. Default 5000. */
   readonly startTimeout?: number
 }
@@ -61,6 +63,7 @@ export function createRedisLog(options: RedisLogOptions): RedisLog {
   const { url, prefix = 'sluice', retentionFor, logger = SILENT } = options
   const count = options.partitions ?? 1
   const appendTimeout = options.appendTimeout ?? APPEND_TIMEOUT
+  const checkTimeout = options.checkTimeout ?? CHECK_TIMEOUT
   let partitions: Partition[] = []
 
   /** A client for one connection: whoever holds it reconnects and sends again, not the client. */
@@ -72,7 +75,7 @@ export function createRedisLog(options: RedisLogOptions): RedisLog {
       autoResendUnfulfilledCommands: false,
       autoResubscribe: false,
       // Half of an append's time: there must be some left for a second try on a new connection.
-      commandTimeout: role === 'commands' ? appendTimeout / 2 : CHECK_TIMEOUT,
+      commandTimeout: role === 'commands' ? appendTimeout / 2 : checkTimeout,
       connectionName: `${prefix}-${role}`,
     })
   }

@@ -1,6 +1,7 @@
 /** What the log on Redis promises when Redis, or the way to it, fails. */
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
+import { callFunction } from '../../src/log/redis/functions.js'
 import { createRedisLog, type RedisLog, type RedisLogOptions } from '../../src/log/redis.js'
 import { startCutter } from '../support/cutter.js'
 import { seeded } from '../support/random.js'
@@ -212,6 +213,90 @@ t.test('a lost last message is found by the check', async (t) => {
   t.same(dataOf(entries), ['1'])
   await log.check()
   t.equal(heard.holes.length, 1, 'told once')
+})
+
+t.test('a lost message is found among thousands of busy channels', async (t) => {
+  const server = await redis(t)
+  const proxy = await startLosingProxy(server.port)
+  t.teardown(() => proxy.stop())
+  const { log, heard } = await open(t, proxy.url)
+  await log.follow('a')
+  const busy = (from: number) =>
+    Array.from({ length: 1500 }, (_, i) => drafts(`busy:${from + i}`, 1)).flat()
+  await log.append(busy(0))
+  const lost = proxy.loseNext()
+  const [receipt] = await log.append(drafts('a', 1))
+  await lost
+  await log.append(busy(1500))
+  await log.check()
+  t.equal(heard.holes.length, 1)
+  t.match(heard.holes, [{ channel: 'a' }])
+  t.ok(heard.holes[0]!.seen < receipt!.position!.order)
+  t.ok(log.position(0).order > receipt!.position!.order)
+})
+
+t.test('thousands of channels are followed again after a cut', async (t) => {
+  const server = await redis(t)
+  const { log, heard } = await open(t, server.url)
+  const channels = Array.from({ length: 1500 }, (_, i) => `c${i}`)
+  const followAll = () => Promise.all(channels.map((each) => log.follow(each)))
+  await followAll()
+  await plain(t, server.url).call('CLIENT', 'KILL', 'TYPE', 'pubsub')
+  await heard.until(() => heard.interruptions.length === 1)
+  await followAll()
+  await log.append(channels.flatMap((each) => drafts(each, 1)))
+  await heard.until(() => heard.entries.length === 1500)
+  t.same(new Set(heard.entries.map(({ channel }) => channel)), new Set(channels))
+  const { channels: reads } = await log.read(
+    0,
+    channels.map((channel) => ({ channel, after: heard.entries[0]!.order - 1 })),
+    10,
+  )
+  t.ok(reads.every(({ entries, complete, gap }) => entries.length === 1 && complete && !gap))
+})
+
+t.test('a subscriber connection that fell silent is found by the check', async (t) => {
+  const server = await redis(t)
+  const { log, heard } = await open(t, server.url, { checkTimeout: 200 })
+  await log.follow('a')
+  t.equal(log.fault(), undefined)
+  await server.kill('SIGSTOP')
+  await log.check()
+  t.same(heard.interruptions, [0])
+  t.type(log.fault(), 'string')
+  await server.kill('SIGCONT')
+  await log.follow('a')
+  const order = await appendAgain(log, 'a', '0')
+  await heard.until(() => heard.entries.at(-1)?.order === order)
+  t.equal(log.fault(), undefined)
+})
+
+t.test('a copy of a batch that arrives after a later one is refused', async (t) => {
+  const server = await redis(t)
+  const { log } = await open(t, server.url)
+  const client = plain(t, server.url)
+  const args = (number: number) => [
+    'me',
+    number,
+    1,
+    0,
+    1,
+    'a',
+    10,
+    60_000,
+    'G',
+    1,
+    0,
+    1,
+    '',
+    '',
+    '1',
+  ]
+  const first = await callFunction(client, 'write', 'sluice:{p0}', args(1))
+  t.equal(await callFunction(client, 'write', 'sluice:{p0}', args(1)), first, 'the same answer')
+  await callFunction(client, 'write', 'sluice:{p0}', args(2))
+  await t.rejects(callFunction(client, 'write', 'sluice:{p0}', args(1)), { message: /STALE/ })
+  t.equal((await everything(log, 'a')).entries.length, 2)
 })
 
 t.test('a lost message shows at the next one', async (t) => {
