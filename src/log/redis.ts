@@ -5,14 +5,8 @@
 import { Redis } from 'ioredis'
 import type { Log, LogListener, Receipt, Retention } from './log.js'
 import { partitionOf } from './partition.js'
-import { loadFunctions } from './redis/functions.js'
-import {
-  APPEND_TIMEOUT,
-  CHECK_EVERY,
-  CHECK_TIMEOUT,
-  FOLLOWER_BUFFER,
-  START_TIMEOUT,
-} from './redis/limits.js'
+import { firstContact, within, withoutPassword } from './redis/contact.js'
+import { APPEND_TIMEOUT, CHECK_EVERY, CHECK_TIMEOUT, START_TIMEOUT } from './redis/limits.js'
 import { createPartition, type Partition, type RedisLogger, type Role } from './redis/partition.js'
 
 export interface RedisLogOptions {
@@ -43,17 +37,6 @@ export interface RedisLog extends Log {
 
 const SILENT: RedisLogger = { info() {}, warn() {}, error() {} }
 
-/** For messages: never with a password. */
-function withoutPassword(url: string): string {
-  try {
-    const parsed = new URL(url)
-    if (parsed.password !== '') parsed.password = '***'
-    return parsed.href
-  } catch {
-    return 'the configured URL'
-  }
-}
-
 /** The hash tag of a partition: one function, for a cluster needs tags that spread over its slots. */
 function hashTag(index: number): string {
   return `p${index}`
@@ -80,79 +63,6 @@ export function createRedisLog(options: RedisLogOptions): RedisLog {
     })
   }
 
-  async function examine(client: Redis): Promise<void> {
-    const info = await client.info('server')
-    const version = /^redis_version:(\d+)/m.exec(info)?.[1]
-    if (Number(version) < 7) throw new Error(`Redis 7 or later is needed, this is ${version}`)
-    await examineSettings(client)
-    await loadFunctions(client)
-  }
-
-  async function examineSettings(client: Redis): Promise<void> {
-    const setting = async (name: string) =>
-      ((await client.config('GET', name)) as string[])[1] ?? ''
-    let policy: string
-    let limits: string
-    try {
-      policy = await setting('maxmemory-policy')
-      limits = await setting('client-output-buffer-limit')
-    } catch {
-      logger.warn({}, 'Redis: CONFIG GET is not permitted; maxmemory-policy must not be allkeys-*')
-      return
-    }
-    if (policy.startsWith('allkeys-')) {
-      throw new Error(
-        `maxmemory-policy is ${policy}, which removes parts of the log silently: use noeviction`,
-      )
-    }
-    const limit = Number(/pubsub (\d+)/.exec(limits)?.[1])
-    if (limit > 0 && limit < FOLLOWER_BUFFER) {
-      logger.warn(
-        { limit },
-        'Redis: client-output-buffer-limit cuts off a gateway that stalls for a second under load; ' +
-          'set "pubsub 256mb 64mb 60"',
-      )
-    }
-  }
-
-  /** First contact: what is wrong here is wrong for good. */
-  async function firstContact(deadline: number): Promise<void> {
-    for (;;) {
-      const client = connect('commands')
-      let reason = 'no answer'
-      client.on('error', (error: Error) => {
-        reason = error.message || error.name
-      })
-      const timer = setTimeout(
-        () => client.stream?.destroy(),
-        Math.max(1, deadline - performance.now()),
-      )
-      try {
-        const connected = await client.connect().then(
-          () => true,
-          () => false,
-        )
-        if (connected) return await examine(client)
-      } finally {
-        clearTimeout(timer)
-        client.disconnect()
-        client.stream?.destroy()
-      }
-      if (performance.now() + 250 > deadline) throw new Error(reason)
-      await new Promise((resolve) => setTimeout(resolve, 250))
-    }
-  }
-
-  function within<T>(deadline: number, promise: Promise<T>): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(
-        () => reject(new Error('no answer')),
-        Math.max(1, deadline - performance.now()),
-      )
-      promise.then(resolve, reject).finally(() => clearTimeout(timer))
-    })
-  }
-
   const of = (channel: string) => partitions[partitionOf(channel, count)]!
 
   return {
@@ -175,7 +85,7 @@ export function createRedisLog(options: RedisLogOptions): RedisLog {
         }),
       )
       try {
-        await firstContact(deadline)
+        await firstContact(() => connect('commands'), deadline, logger)
         // The first one knows whether the number of partitions is right: no other is made before.
         const [first, ...others] = partitions
         await within(deadline, first!.start())
