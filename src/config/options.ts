@@ -59,7 +59,7 @@ export const TABLE: { readonly [F in keyof Config]: Spec<Exclude<Config[F], unde
     key: 'corsOrigins',
     fallback: 'loopback',
     takes: 'origins',
-    help: 'web pages that may call, separated by commas; "loopback" = pages of this machine',
+    help: 'pages that may call, separated by commas; loopback = this machine’s',
     read: values.origins,
   },
   heartbeatMs: {

@@ -1,0 +1,128 @@
+/** `sluice serve`: the gateway. */
+import { readFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import closeWithGrace from 'close-with-grace'
+import type { Logger } from 'pino'
+import { type Config, ConfigError, loadConfig, OPTIONS } from '../config.js'
+import type { Gateway } from '../server.js'
+import { type Command, EXIT, type Io, UsageError } from './command.js'
+import { createLogger } from './logger.js'
+import { harmless, type Style, styleFor } from './style.js'
+
+const flags = OPTIONS.flatMap(({ flag, takes, help, fallback }) =>
+  flag === undefined
+    ? []
+    : [{ flag, takes, help: fallback === undefined ? help : `${help} [${fallback}]` }],
+)
+
+export const serveCommand: Command = {
+  name: 'serve',
+  summary: 'run the gateway',
+  usage: 'serve [options]',
+  about:
+    'Runs the gateway until SIGTERM or SIGINT; then it says goodbye to every stream, finishes what is under way and ends.\n' +
+    'A flag beats its variable, a variable beats the file, the file beats the default.',
+  flags,
+  sections: [
+    {
+      title: 'Environment',
+      rows: [
+        ['SLUICE_…', 'every option above: --redis-url is SLUICE_REDIS_URL'],
+        ['SLUICE_CONFIG', 'a JSON file, every option in camelCase: {"redisUrl": "…"}'],
+      ],
+    },
+    {
+      title: 'In the file only',
+      rows: OPTIONS.flatMap(({ flag, key, help }) => (flag || !key ? [] : [[key, help]])),
+    },
+    {
+      title: 'Values',
+      rows: [
+        ['duration', '500ms, 15s, 5m, 2h, 7d; a bare number is seconds'],
+        ['size', '65536, 256kb, 4mb, 1gb; a bare number is bytes'],
+      ],
+    },
+  ],
+  examples: [
+    'sluice serve',
+    'sluice serve --port 9000 --redis-url redis://127.0.0.1:6379',
+    'SLUICE_RETENTION_AGE=7d sluice serve',
+  ],
+  run: serve,
+}
+
+/** Time for everything that isn't draining: the last appends, closing the log. */
+const CLOSING_MS = 5000
+
+async function serve(args: readonly string[], io: Io): Promise<number | undefined> {
+  const config = loadConfig({
+    env: io.env,
+    flags: readFlags(args),
+    readFile: (path) => readFileSync(path, 'utf8'),
+  })
+  const logger = createLogger(config.logLevel, io)
+  let gateway: Gateway
+  try {
+    gateway = await startGateway(config, logger)
+  } catch (error) {
+    return refuse(error, config, io)
+  }
+  const log = config.redisUrl === undefined ? 'memory' : 'redis'
+  logger.info({ address: gateway.url, log, mode: 'open' }, 'listening')
+  if (io.stdout.isTTY) io.stdout.write(welcome(gateway.url, styleFor(io.stdout, io.env)))
+
+  closeWithGrace({ delay: config.drainMs + CLOSING_MS, logger }, async ({ err, signal }) => {
+    if (err) logger.fatal({ err }, 'closing after an error')
+    else logger.info({ signal, drain: config.drainMs }, 'closing')
+    await gateway.close()
+    logger.info('closed')
+  })
+  return undefined
+}
+
+/** Loaded only here, so that publish and tail start without the server's parts. */
+async function startGateway(config: Config, logger: Logger): Promise<Gateway> {
+  const server = await import('../server.js')
+  return server.startGateway(config, { logger })
+}
+
+/**
+ * Not strict: parseArgs would stop at the first flag that it doesn't know, where the configuration
+ * lists everything that is wrong at once.
+ */
+function readFlags(args: readonly string[]): Record<string, string | boolean | undefined> {
+  const options = Object.fromEntries(flags.map(({ flag }) => [flag, { type: 'string' as const }]))
+  const { values, positionals } = parseArgs({ args: [...args], options, strict: false })
+  const known = Object.keys(values).every((name) => Object.hasOwn(options, name))
+  // Behind an unknown flag stands what may have been meant as its value.
+  if (known && positionals[0] !== undefined) {
+    throw new UsageError(`serve takes options only, not ${JSON.stringify(positionals[0])}`)
+  }
+  return values as Record<string, string | boolean | undefined>
+}
+
+function welcome(url: string, style: Style): string {
+  const events = `'${url}/v1/events?channel=hello`
+  const rows = [
+    ['read   ', `curl -N ${events}'`],
+    ['write  ', `curl -d 'Hello' -H 'content-type: text/plain' ${events}'`],
+    ['speak  ', `echo 'One word after the other' | sluice publish hello --words --url ${url}`],
+  ]
+  const lines = rows.map(([verb, line]) => `  ${style.bold(verb ?? '')} ${line}\n`)
+  return `\n${lines.join('')}\n`
+}
+
+/** Why it can't start, in words that say what to do where the cause is a known one. */
+function refuse(error: unknown, config: Config, io: Io): number {
+  if (error instanceof ConfigError) throw error
+  const { code, message } = error as NodeJS.ErrnoException
+  const known: Record<string, string> = {
+    EADDRINUSE: `port ${config.port} is taken; choose another with --port or SLUICE_PORT, or 0 for any`,
+    EACCES: `port ${config.port} needs more rights; choose one above 1023`,
+    EADDRNOTAVAIL: `this machine has no address ${config.host}; use 127.0.0.1`,
+  }
+  const style = styleFor(io.stderr, io.env)
+  const words = known[code ?? ''] ?? message
+  io.stderr.write(`${style.alarm('sluice:')} can't start: ${harmless(words)}\n`)
+  return EXIT.failed
+}
