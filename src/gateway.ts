@@ -1,6 +1,7 @@
 /** The parts of a gateway and their order: log, hub, routes. */
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import { type Config, createRetention } from './config.js'
+import { type PeerWatchOptions, watchPeers } from './http/dead-peers.js'
 import { createHub } from './hub/hub.js'
 import type { Log } from './log/log.js'
 import { createMemoryLog } from './log/memory.js'
@@ -27,9 +28,22 @@ const METHODS = new Map([
   ['/readyz', ['GET', 'HEAD']],
 ])
 
+/** Clocks that a test sets, so that it needn't wait for the real ones. No option for operators. */
+export interface GatewayInternals {
+  /** The hub's clock: milliseconds since the epoch. */
+  readonly now?: () => number
+  /** Milliseconds in which a body that is read whole must have arrived. */
+  readonly bodyMs?: number
+  /** Milliseconds without a byte after which a streamed body is given up. */
+  readonly uploadIdleMs?: number
+  /** How vanished peers are found. */
+  readonly peers?: PeerWatchOptions
+}
+
 export interface GatewayOptions {
   readonly config: Config
   readonly logger: Logger
+  readonly internals?: GatewayInternals
 }
 
 function createLog(config: Config, logger: Logger): Log {
@@ -41,10 +55,20 @@ function createLog(config: Config, logger: Logger): Log {
 
 /** The gateway as a Fastify plugin with routes, hooks and error replies of its own scope. */
 export const gatewayPlugin: FastifyPluginAsync<GatewayOptions> = async (app, options) => {
-  const { config, logger } = options
+  const { config, logger, internals = {} } = options
   const { heartbeatMs, maxAgeMs, maxStreams, maxChannels, maxEventBytes } = config
   const log = createLog(config, logger)
-  const hub = createHub({ log, heartbeatMs, maxAgeMs, maxStreams })
+  const hub = createHub({
+    ...{ log, heartbeatMs, maxAgeMs, maxStreams },
+    ...(internals.now && { now: internals.now }),
+  })
+  const peers = watchPeers(
+    internals.peers ?? {
+      onLook(cut) {
+        if (cut > 0) logger.info({ connections: cut }, 'cut off peers that vanished')
+      },
+    },
+  )
   let draining = false
 
   await log.start(hub.listener)
@@ -55,21 +79,27 @@ export const gatewayPlugin: FastifyPluginAsync<GatewayOptions> = async (app, opt
     draining = true
     hub.drain()
   })
+  // Not the server's `connection` event: it has no word of Fastify's second server for `localhost`.
+  app.addHook('onRequest', (request, _reply, done) => {
+    peers.watch(request.raw.socket)
+    done()
+  })
   app.addHook('onClose', async () => {
+    peers.stop()
     hub.stop()
     await log.stop()
   })
 
   app.setValidatorCompiler(validatorCompiler)
+  registerBrowsers(app, config.corsOrigins)
   registerProblems(app, METHODS, logger)
   registerAuthentication(app)
-  await registerBrowsers(app, config.corsOrigins)
-  registerBodies(app, config.maxBodyBytes)
+  registerBodies(app, { maxBytes: config.maxBodyBytes, bodyMs: internals.bodyMs })
   const context: RouteContext = {
     hub,
     log,
     logger,
-    limits: { maxChannels, maxEventBytes },
+    limits: { maxChannels, maxEventBytes, uploadIdleMs: internals.uploadIdleMs },
     draining: () => draining,
   }
   for (const routes of [publishRoutes, subscribeRoutes, channelRoutes, healthRoutes]) {

@@ -3,8 +3,10 @@ import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import fastify from 'fastify'
 import type { Config } from './config.js'
-import { gatewayPlugin } from './gateway.js'
+import { type GatewayInternals, gatewayPlugin } from './gateway.js'
 import { type Logger, silentLogger } from './logger.js'
+import { registerBrowsers } from './plugins/browsers.js'
+import { sendNotFound, sendProblem, toSluiceError } from './plugins/problems.js'
 import { SluiceError } from './wire/errors.js'
 
 /** Milliseconds in which a request's head must have arrived (slow-loris). */
@@ -27,11 +29,23 @@ export interface Gateway {
   close(): Promise<void>
 }
 
+export interface ServerInternals extends GatewayInternals {
+  /** Milliseconds in which a request's head must have arrived. */
+  readonly headersMs?: number
+}
+
+interface ServerOptions {
+  /** Default: silent. */
+  readonly logger?: Logger
+  readonly internals?: ServerInternals
+}
+
 /** Starts a gateway. Rejects where it can't listen or its log can't be used. */
 export async function startGateway(
   config: Config,
-  { logger = silentLogger }: { readonly logger?: Logger } = {},
+  { logger = silentLogger, internals = {} }: ServerOptions = {},
 ): Promise<Gateway> {
+  const { headersMs = HEADERS_MS } = internals
   const app = fastify({
     logger: false,
     // Bodies have their own limits, by what they are.
@@ -40,11 +54,18 @@ export async function startGateway(
     // 0: it would kill an upload that still flows. Bodies have their own clocks.
     requestTimeout: 0,
     forceCloseConnections: true,
+    // Who comes while the gateway shuts down is told so in the gateway's own words.
+    return503OnClosing: false,
+    // What the router itself refuses.
+    frameworkErrors: (error, _request, reply) =>
+      void sendProblem(reply, toSluiceError(error, logger)),
     http: {
-      headersTimeout: HEADERS_MS,
-      connectionsCheckingInterval: HEADERS_CHECK_MS,
+      headersTimeout: headersMs,
+      connectionsCheckingInterval: Math.min(HEADERS_CHECK_MS, headersMs),
       highWaterMark: SOCKET_MARK,
       maxHeaderSize: MAX_HEADER_BYTES,
+      // Node would refuse in words of its own.
+      requireHostHeader: false,
     },
     clientErrorHandler,
   })
@@ -53,9 +74,21 @@ export async function startGateway(
     sockets.add(socket)
     socket.once('close', () => sockets.delete(socket))
   })
-  // Runs after the gateway's own preClose, which has said goodbye: let it be read.
-  await app.register(gatewayPlugin, { config, logger })
-  app.addHook('preClose', () => goodbyes(app.server, sockets, config.drainMs))
+  app.addHook('onRequest', (request, _reply, next) => {
+    const { httpVersion, headers } = request.raw
+    // RFC 9112 § 3.2.
+    const nameless = httpVersion === '1.1' && headers.host === undefined
+    next(nameless ? new SluiceError('request_invalid', { detail: 'Host is missing' }) : undefined)
+  })
+  app.setErrorHandler((error, _request, reply) => sendProblem(reply, toSluiceError(error, logger)))
+  await app.register(gatewayPlugin, { config, logger, internals })
+  // A scope of its own, after the gateway's: hooks of the root come before those of its scopes, so
+  // that the goodbyes would be waited for before they are said.
+  await app.register(async (rest) => {
+    registerBrowsers(rest, config.corsOrigins)
+    rest.setNotFoundHandler(sendNotFound)
+    rest.addHook('preClose', () => goodbyes(app.server, sockets, config.drainMs))
+  })
   const url = await app.listen({ host: config.host, port: config.port, backlog: 4096 })
   return { url, close: () => app.close() }
 }

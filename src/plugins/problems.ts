@@ -28,12 +28,12 @@ export function toSluiceError(error: unknown, log: ProblemLog): SluiceError {
   return new SluiceError('internal', { cause: error })
 }
 
+/** Milliseconds for which the rest of a refused body is still taken. */
+const REST_MS = 5_000
+
 export function sendProblem(reply: FastifyReply, error: SluiceError): FastifyReply {
   if (error.retryAfter !== undefined) reply.header('retry-after', String(error.retryAfter))
-  // What is left of a body nobody reads any more would be taken for the next request.
-  const { headers, complete } = reply.request.raw
-  const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length']) > 0
-  if (hasBody && !complete) reply.header('connection', 'close')
+  discardBody(reply.request.raw)
   return reply
     .code(error.status)
     .header('cache-control', 'no-store')
@@ -41,18 +41,49 @@ export function sendProblem(reply: FastifyReply, error: SluiceError): FastifyRep
     .send(JSON.stringify(error.toProblem()))
 }
 
-/** Sets the error and not-found handlers. `methods`: the methods of each path, for 405. */
+/**
+ * Takes what is left of a body and drops it, for a while. Rejected: `Connection: close`, after which
+ * Node closes at once: what is still coming then is answered by a reset, which can overtake the
+ * problem document, and a client that is still sending never learns what was wrong.
+ */
+function discardBody(request: FastifyRequest['raw']): void {
+  if (request.complete) return
+  const { socket } = request
+  const timer = setTimeout(() => socket.destroy(), REST_MS)
+  timer.unref()
+  request.once('close', () => clearTimeout(timer))
+  request.once('end', () => clearTimeout(timer))
+  request.resume()
+}
+
+/** All that Fastify routes by itself. */
+const KNOWN_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'] as const
+
+/**
+ * Sets the error handler, and answers 405 for each path's other methods. Done with routes rather than
+ * in a not-found handler: an application around the gateway has its own.
+ */
 export function registerProblems(
   app: FastifyInstance,
   methods: ReadonlyMap<string, readonly string[]>,
   log: ProblemLog,
 ): void {
   app.setErrorHandler((error, _request, reply) => sendProblem(reply, toSluiceError(error, log)))
-  app.setNotFoundHandler((request: FastifyRequest, reply) => {
-    const path = request.url.split('?', 1)[0]!.slice(app.prefix.length)
-    const allowed = methods.get(path)
-    if (allowed === undefined) return sendProblem(reply, new SluiceError('not_found'))
-    reply.header('allow', allowed.join(', '))
-    return sendProblem(reply, new SluiceError('method_not_allowed'))
-  })
+  for (const [url, allowed] of methods) {
+    app.route({
+      method: KNOWN_METHODS.filter((method) => !allowed.includes(method)),
+      url,
+      // Before any body is read.
+      onRequest: (_request, reply, next) => {
+        reply.header('allow', allowed.join(', '))
+        next(new SluiceError('method_not_allowed'))
+      },
+      handler: () => {},
+    })
+  }
+}
+
+/** For an application that is nothing but the gateway: what is left over is answered in the same way. */
+export function sendNotFound(_request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  return sendProblem(reply, new SluiceError('not_found'))
 }

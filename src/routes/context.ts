@@ -12,6 +12,8 @@ export interface RouteContext {
     readonly maxChannels: number
     /** Bytes of one event's data. */
     readonly maxEventBytes: number
+    /** Milliseconds without a byte after which a streamed body is given up. */
+    readonly uploadIdleMs?: number | undefined
   }
   /** True from the moment the gateway shuts down. */
   readonly draining: () => boolean

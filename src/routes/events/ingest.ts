@@ -19,7 +19,7 @@ import {
 } from './drafts.js'
 
 /** Milliseconds without a byte after which an upload is given up. */
-const IDLE_MS = 60_000
+export const IDLE_MS = 60_000
 
 export interface Ingestion {
   readonly type: 'ndjson' | 'sse'
@@ -29,6 +29,8 @@ export interface Ingestion {
   readonly key: string | undefined
   readonly source: DraftSource
   readonly publish: (drafts: readonly Draft[]) => Promise<Receipt[]>
+  /** Milliseconds without a byte. Default: IDLE_MS. */
+  readonly idleMs?: number | undefined
 }
 
 export interface Ingested {
@@ -42,7 +44,7 @@ export interface Ingested {
 
 /** Appends until the body ends. Rejects with a SluiceError that says how many were appended. */
 export async function ingest(ingestion: Ingestion): Promise<Ingested> {
-  const { stream, publish } = ingestion
+  const { stream, publish, idleMs = IDLE_MS } = ingestion
   const items = ingestion.type === 'ndjson' ? ndjsonItems(ingestion) : sseItems(ingestion)
   let appended = 0
   let duplicates = 0
@@ -60,7 +62,7 @@ export async function ingest(ingestion: Ingestion): Promise<Ingested> {
   }
 
   try {
-    for await (const chunk of withIdleLimit(stream)) {
+    for await (const chunk of withIdleLimit(stream, idleMs)) {
       const { drafts, fault } = items.feed(chunk)
       await take(drafts)
       if (fault !== undefined) throw fault
@@ -86,12 +88,22 @@ function withCount(error: unknown, appended: number, duplicates: number): unknow
   })
 }
 
-async function* withIdleLimit(stream: Readable): AsyncGenerator<Buffer> {
-  const idle = setTimeout(() => stream.destroy(new SluiceError('body_timeout')), IDLE_MS)
+/**
+ * The chunks of a body. Leaves the stream whole, however it is left: destroying a request takes its
+ * connection with it, and then nobody would hear what was wrong.
+ */
+async function* withIdleLimit(stream: Readable, idleMs: number): AsyncGenerator<Buffer> {
+  const chunks = stream.iterator({ destroyOnReturn: false })[Symbol.asyncIterator]()
+  let idle: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    idle = setTimeout(() => reject(new SluiceError('body_timeout')), idleMs)
+  })
   try {
-    for await (const chunk of stream) {
-      idle.refresh()
-      yield chunk as Buffer
+    for (;;) {
+      const next = await Promise.race([chunks.next(), late])
+      if (next.done === true) return
+      idle?.refresh()
+      yield next.value as Buffer
     }
   } finally {
     clearTimeout(idle)

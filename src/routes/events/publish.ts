@@ -80,7 +80,8 @@ export function publishRoutes(app: FastifyInstance, { hub, limits }: RouteContex
   ): Promise<FastifyReply> {
     if (type === 'sse' && defaults === undefined) throw new SluiceError('channel_missing')
     const publish = (drafts: readonly Draft[]) => hub.publish(drafts)
-    const result = await ingest({ type, stream: request.raw, defaults, key, source, publish })
+    const from = { type, stream: request.raw, defaults, key, source }
+    const result = await ingest({ ...from, publish, idleMs: limits.uploadIdleMs })
     const { appended, duplicates, last } = result
     const id = last === null ? 'null' : `"${formatPosition(last.order, last.tag)}"`
     return created(reply, `{"appended":${appended},"duplicates":${duplicates},"last":${id}}`, false)
