@@ -7,7 +7,9 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { SluiceError } from '../wire/errors.js'
 
 /** Milliseconds that a body read whole may take: a sender who drips bytes holds memory. */
-const BODY_MS = 8_000
+export const BODY_MS = 8_000
+/** How often that is looked at. */
+const SWEEP_MS = 1_000
 
 /** What a handler gets as `request.body`. */
 export type Body =
@@ -24,6 +26,19 @@ const TYPES: Record<string, Body['type']> = {
 /** type "/" subtype, then parameters (RFC 9110 § 8.3.1); of parameters only the charset means anything. */
 const MEDIA_TYPE = /^([a-z]+\/[a-z0-9.+-]+)[ ]*((?:;[ ]*[a-z0-9-]+=(?:[^\s;"]+|"[^"]*")[ ]*)*);?$/
 
+/** Content types seen, for clients send the same few for ever. Bounded: whoever sends many different ones gains nothing. */
+const seen = new Map<string, Body['type']>()
+const MAX_SEEN = 100
+
+function knownBodyType(contentType: string): Body['type'] {
+  let type = seen.get(contentType)
+  if (type === undefined) {
+    type = bodyType(contentType)
+    if (seen.size < MAX_SEEN) seen.set(contentType, type)
+  }
+  return type
+}
+
 /** The kind of body a Content-Type promises. */
 export function bodyType(contentType: string): Body['type'] {
   const match = MEDIA_TYPE.exec(contentType.toLowerCase().trimEnd())
@@ -35,34 +50,51 @@ export function bodyType(contentType: string): Body['type'] {
   return type
 }
 
+const EMPTY = Buffer.alloc(0)
+
+type Done = (error: Error | null, text?: string) => void
+
 interface Reading {
   readonly since: number
   fail(error: SluiceError): void
 }
 
-export function registerBodies(app: FastifyInstance, maxBytes: number): void {
+export interface BodyLimits {
+  /** Bytes of a body that is read whole. */
+  readonly maxBytes: number
+  /** Milliseconds it may take. Default: BODY_MS. */
+  readonly bodyMs?: number | undefined
+}
+
+export function registerBodies(
+  app: FastifyInstance,
+  { maxBytes, bodyMs = BODY_MS }: BodyLimits,
+): void {
   const readings = new Set<Reading>()
-  const sweeper = setInterval(() => {
-    const late = Date.now() - BODY_MS
-    for (const reading of readings) {
-      if (reading.since < late) reading.fail(new SluiceError('body_timeout'))
-    }
-  }, 1_000)
+  const sweeper = setInterval(
+    () => {
+      const late = Date.now() - bodyMs
+      for (const reading of readings) {
+        if (reading.since < late) reading.fail(new SluiceError('body_timeout'))
+      }
+    },
+    Math.min(SWEEP_MS, bodyMs),
+  )
   sweeper.unref()
   app.addHook('onClose', async () => clearInterval(sweeper))
 
-  function readWhole(
-    stream: FastifyRequest['raw'],
-    done: (e: Error | null, text?: string) => void,
-  ) {
-    const declared = Number(stream.headers['content-length'] ?? 0)
-    if (declared > maxBytes) return done(new SluiceError('body_too_large'))
-    const chunks: Buffer[] = []
+  function readWhole(stream: FastifyRequest['raw'], done: Done): void {
+    if (Number(stream.headers['content-length'] ?? 0) > maxBytes) {
+      done(new SluiceError('body_too_large'))
+      return
+    }
+    let whole: Buffer | undefined
+    let chunks: Buffer[] | undefined
     let size = 0
     const finish = (error: Error | null, text?: string) => {
       if (!readings.delete(reading)) return
-      stream.removeAllListeners('data')
-      if (error !== null) stream.resume()
+      // What still comes is taken and forgotten: the answer has to find its way back.
+      if (error !== null) stream.removeAllListeners('data').resume()
       done(error, text)
     }
     const reading: Reading = { since: Date.now(), fail: (error) => finish(error) }
@@ -70,15 +102,19 @@ export function registerBodies(app: FastifyInstance, maxBytes: number): void {
     stream.on('data', (bytes: Buffer) => {
       size += bytes.length
       if (size > maxBytes) finish(new SluiceError('body_too_large'))
+      else if (whole === undefined) whole = bytes
+      else if (chunks === undefined) chunks = [whole, bytes]
       else chunks.push(bytes)
     })
     stream.on('end', () => {
-      const whole = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)
-      if (isUtf8(whole)) finish(null, whole.toString('utf8'))
+      const bytes = chunks === undefined ? (whole ?? EMPTY) : Buffer.concat(chunks)
+      if (isUtf8(bytes)) finish(null, bytes.toString('utf8'))
       else finish(new SluiceError('body_invalid', { detail: 'The body is not UTF-8' }))
     })
-    stream.on('error', (error) => finish(error))
-    stream.on('close', () => finish(new SluiceError('body_invalid', { detail: 'It broke off' })))
+    stream.on('error', finish)
+    stream.on('close', () => {
+      if (readings.has(reading)) finish(new SluiceError('body_invalid', { detail: 'It broke off' }))
+    })
   }
 
   app.removeAllContentTypeParsers()
@@ -87,7 +123,7 @@ export function registerBodies(app: FastifyInstance, maxBytes: number): void {
     let type: Body['type']
     try {
       if (encoding !== 'identity') throw new SluiceError('media_type_unsupported')
-      type = bodyType(request.headers['content-type'] ?? '')
+      type = knownBodyType(request.headers['content-type'] ?? '')
     } catch (error) {
       return done(error as Error)
     }

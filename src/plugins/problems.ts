@@ -29,7 +29,7 @@ export function toSluiceError(error: unknown, log: ProblemLog): SluiceError {
 }
 
 /** Milliseconds for which the rest of a refused body is still taken. */
-const REST_MS = 5_000
+const REST_MS = 3_000
 
 export function sendProblem(reply: FastifyReply, error: SluiceError): FastifyReply {
   if (error.retryAfter !== undefined) reply.header('retry-after', String(error.retryAfter))
