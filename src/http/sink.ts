@@ -1,7 +1,8 @@
 /** Sinks: where a stream's chunk-framed bytes leave by HTTP. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import { unchunk } from '../hub/chunk.js'
-import type { Sink } from '../hub/sink.js'
+import type { Sink, SinkOwner } from '../hub/sink.js'
 
 /**
  * Sends the head and answers the sink for the body. HTTP/1.1 takes the framed bytes as they are,
@@ -20,54 +21,81 @@ export function openSink(
     if (value !== undefined) response.setHeader(name, value)
   }
   response.writeHead(200)
-  return ready ? socketSink(response, socket) : responseSink(response)
+  return ready ? new SocketSink(response, socket) : new ResponseSink(response)
 }
 
-function socketSink(response: ServerResponse, socket: NonNullable<ServerResponse['socket']>): Sink {
-  const onDrain = () => sink.onDrain()
-  const sink: Sink = {
-    write(chunks) {
-      // The kernel has taken everything where nothing is left in the queue, whatever write() says of
-      // its mark: a large write that went through at once is no reason to stop.
-      return socket.write(chunks) || socket.writableLength === 0
-    },
-    cork() {
-      socket.cork()
-      response.flushHeaders()
-    },
-    uncork: () => socket.uncork(),
-    end: () => response.end(),
-    destroy: () => socket.destroy(),
-    onDrain: () => {},
-    onClose: () => {},
+class SocketSink implements Sink {
+  owner: SinkOwner | undefined
+  readonly #response: ServerResponse
+  readonly #socket: Socket
+  readonly #onDrain = () => this.owner?.drained()
+
+  constructor(response: ServerResponse, socket: Socket) {
+    this.#response = response
+    this.#socket = socket
+    socket.on('drain', this.#onDrain)
+    response.on('close', () => {
+      // The socket may go on to another request.
+      socket.removeListener('drain', this.#onDrain)
+      this.owner?.close()
+    })
   }
-  socket.on('drain', onDrain)
-  response.once('close', () => {
-    // The socket may go on to another request.
-    socket.removeListener('drain', onDrain)
-    sink.onClose()
-  })
-  return sink
+
+  write(chunks: Buffer): boolean {
+    // The kernel has taken everything where nothing is left in the queue, whatever write() says of its
+    // mark: a large write that went through at once is no reason to stop.
+    return this.#socket.write(chunks) || this.#socket.writableLength === 0
+  }
+
+  cork(): void {
+    this.#socket.cork()
+    this.#response.flushHeaders()
+  }
+
+  uncork(): void {
+    this.#socket.uncork()
+  }
+
+  end(): void {
+    this.#response.end()
+  }
+
+  destroy(): void {
+    this.#socket.destroy()
+  }
 }
 
-function responseSink(response: ServerResponse): Sink {
-  const sink: Sink = {
-    write(chunks) {
-      let more = true
-      for (const payload of unchunk(chunks)) more = response.write(payload)
-      return more
-    },
-    cork() {
-      response.cork?.()
-      response.flushHeaders()
-    },
-    uncork: () => response.uncork?.(),
-    end: () => response.end(),
-    destroy: () => response.destroy(),
-    onDrain: () => {},
-    onClose: () => {},
+class ResponseSink implements Sink {
+  owner: SinkOwner | undefined
+  readonly #response: ServerResponse
+
+  constructor(response: ServerResponse) {
+    this.#response = response
+    response.on('drain', () => this.owner?.drained())
+    response.on('close', () => this.owner?.close())
   }
-  response.on('drain', () => sink.onDrain())
-  response.once('close', () => sink.onClose())
-  return sink
+
+  write(chunks: Buffer): boolean {
+    let more = true
+    for (const payload of unchunk(chunks)) more = this.#response.write(payload)
+    return more
+  }
+
+  cork(): void {
+    // HTTP/2's response has neither of the two.
+    this.#response.cork?.()
+    this.#response.flushHeaders()
+  }
+
+  uncork(): void {
+    this.#response.uncork?.()
+  }
+
+  end(): void {
+    this.#response.end()
+  }
+
+  destroy(): void {
+    this.#response.destroy()
+  }
 }

@@ -29,8 +29,10 @@ export interface Batch {
   readonly first: number
   readonly last: number
   readonly tag: number
-  /** The events' frames as runs of pages. */
+  /** The events' frames as runs of pages … */
   readonly runs: readonly Run[]
+  /** … and as the bytes of one write. */
+  readonly bytes: Buffer | undefined
   /** The frames of ephemeral events, after the others. */
   readonly ephemeral: Buffer | undefined
 }
@@ -108,11 +110,14 @@ export class Feed implements PageOwner {
     if (batch === undefined) return undefined
     this.#batch = undefined
     const last = this.#tail
+    const runs = batch.runs.map(({ page, begin }) => ({ page, begin, end: page.orders.length }))
     return {
       first: batch.first,
       last: batch.first === 0 || last === undefined ? 0 : last.to,
       tag: last?.tag ?? 0,
-      runs: batch.runs.map(({ page, begin }) => ({ page, begin, end: page.orders.length })),
+      runs,
+      // Copied where the turn went over the end of a page: once for all sockets, not a write more for each.
+      bytes: runs.length < 2 ? runs[0] && runBytes(runs[0]) : Buffer.concat(runs.map(runBytes)),
       ephemeral: batch.ephemeral.length === 0 ? undefined : Buffer.concat(batch.ephemeral),
     }
   }

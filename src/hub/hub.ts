@@ -64,6 +64,8 @@ export interface Hub {
   subscribers(channel: string): number
   /** Begins to keep time. */
   start(): void
+  /** Heartbeats, time-outs, channels nobody reads any more. The clock of `start` calls it. */
+  tick(): void
   /** Says goodbye to everybody. */
   drain(): void
   /** Cuts whoever is still there. */
@@ -294,6 +296,7 @@ export function createHub(options: HubOptions): Hub {
       timer = setInterval(tick, Math.min(1000, Math.max(10, heartbeatMs / 4)))
       timer.unref()
     },
+    tick,
     drain() {
       flush()
       for (const stream of streams) stream.bye('draining', true)

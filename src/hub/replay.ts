@@ -28,24 +28,26 @@ export interface Harvest {
   readonly reached: Position | undefined
 }
 
+/** Who reads: its channels, and after which order each is wanted. */
+export interface Reading {
+  readonly feeds: readonly Feed[]
+  at(feed: Feed): number
+}
+
 interface Bound {
   order: number
   tag: number
 }
 
-/** Takes about `budget` bytes of what follows `at(feed)` on each feed. */
-export function harvest(
-  feeds: readonly Feed[],
-  at: (feed: Feed) => number,
-  gaps: readonly PendingGap[],
-  budget: number,
-): Harvest {
+/** Takes about `budget` bytes of what follows on each channel. */
+export function harvest(reader: Reading, gaps: readonly PendingGap[], budget: number): Harvest {
+  const { feeds } = reader
   const missing: Feed[] = []
   const runs: Run[] = []
   const bound: Bound = { order: Number.POSITIVE_INFINITY, tag: 0 }
   const share = Math.max(4096, budget / feeds.length)
   for (const feed of feeds) {
-    if (!take(feed, at(feed), share, runs, bound)) missing.push(feed)
+    if (!take(feed, reader.at(feed), share, runs, bound)) missing.push(feed)
   }
   if (missing.length > 0) return { missing, pieces: [], reached: undefined }
   const due = gaps.filter((gap) => gap.floor.order <= bound.order)

@@ -13,6 +13,9 @@ import { type Happening, type Phase, transition } from './subscription.js'
 /** Bytes taken from pages at once, over all channels of the share. */
 const HARVEST_BYTES = 256 * 1024
 
+/** Most streams never have one: they share this. */
+const NO_GAPS: readonly PendingGap[] = []
+
 export class Share {
   readonly stream: Stream
   readonly partition: number
@@ -27,7 +30,7 @@ export class Share {
 
   /** Channels that are to be read from elsewhere than the position: later (a rewind), or earlier (a hole). */
   #elsewhere: Map<Feed, number> | undefined
-  #gaps: PendingGap[] = []
+  #gaps: readonly PendingGap[] = NO_GAPS
   /** Channels whose end was told. */
   #ended: Set<Feed> | undefined
   #fetching: Promise<void> | undefined
@@ -58,11 +61,13 @@ export class Share {
   }
 
   /** Order after which a channel is wanted next. */
-  #at = (feed: Feed): number => this.#elsewhere?.get(feed) ?? this.order
+  at(feed: Feed): number {
+    return this.#elsewhere?.get(feed) ?? this.order
+  }
 
   /** Asks the log for what pages don't hold, once. Rejects where it doesn't answer. */
   prepare(reader: Reader): Promise<void> {
-    const { missing } = harvest(this.feeds, this.#at, this.#gaps, 0)
+    const { missing } = harvest(this, this.#gaps, 0)
     return missing.length === 0 ? Promise.resolve() : this.#fetch(reader, missing)
   }
 
@@ -73,9 +78,7 @@ export class Share {
 
   /** Whether every channel is closed and read to its end. */
   get exhausted(): boolean {
-    return this.feeds.every(
-      (feed) => feed.ended !== undefined && this.#at(feed) >= feed.ended.order,
-    )
+    return this.feeds.every((feed) => feed.ended !== undefined && this.at(feed) >= feed.ended.order)
   }
 
   /** A batch of one channel, for a share that is live. */
@@ -98,8 +101,7 @@ export class Share {
    */
   fallBehind(feed: Feed | undefined, seen: number | undefined): void {
     if (this.phase === 'closed') return
-    if (feed !== undefined && seen !== undefined && seen < this.#at(feed))
-      this.#readFrom(feed, seen)
+    if (feed !== undefined && seen !== undefined && seen < this.at(feed)) this.#readFrom(feed, seen)
     this.happen('behind')
     this.stream.pump(this)
   }
@@ -114,7 +116,7 @@ export class Share {
     // One turn's worth: a fast reader of a long history must not keep the others waiting.
     for (let budget = 4; budget > 0; budget--) {
       if (this.phase !== 'replaying') return
-      const { missing, pieces, reached } = harvest(this.feeds, this.#at, this.#gaps, HARVEST_BYTES)
+      const { missing, pieces, reached } = harvest(this, this.#gaps, HARVEST_BYTES)
       if (missing.length > 0) {
         const again = () => this.stream.pump(this)
         // A log that can't be read is asked again by the hub's clock.
@@ -159,13 +161,13 @@ export class Share {
   }
 
   async #read(reader: Reader, missing: readonly Feed[]): Promise<void> {
-    const afters = missing.map(this.#at)
+    const afters = missing.map((feed) => this.at(feed))
     const gaps = await reader.fetch(missing, afters)
     for (const [i, gap] of gaps.entries()) {
       if (gap === undefined) continue
       const feed = missing[i]!
       const after = afters[i] === this.order ? this.position : { order: afters[i]!, tag: this.tag }
-      this.#gaps.push({ feed, reason: gap.reason, after, floor: gap.floor })
+      this.#gaps = [...this.#gaps, { feed, reason: gap.reason, after, floor: gap.floor }]
       this.#readFrom(feed, gap.floor.order)
     }
   }

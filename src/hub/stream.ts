@@ -11,7 +11,7 @@ import type { Origin } from './origin.js'
 import { startOfFrame } from './pages.js'
 import type { Reader } from './reader.js'
 import { Share } from './share.js'
-import type { Sink } from './sink.js'
+import type { Sink, SinkOwner } from './sink.js'
 
 /** What a stream needs of the hub. */
 export interface StreamHost {
@@ -41,20 +41,22 @@ export interface StreamOptions {
   readonly presented: string | undefined
 }
 
-export class Stream {
+export class Stream implements SinkOwner {
   readonly format: Format
   readonly shares: readonly Share[]
   /** The sink takes no more. */
   full = false
 
   readonly #host: StreamHost
-  readonly #options: StreamOptions
-  readonly #origins: readonly Origin[]
+  // What only the first frames need; let go of with them.
+  #options: StreamOptions | undefined
+  #origins: readonly Origin[]
   readonly #born: number
   #sink: Sink | undefined
   #lastWrite: number
   #fullSince = 0
   #liveTold = false
+  #closed = false
   /** When the stream said goodbye, in ms; it is destroyed a while after. */
   #leaving = 0
 
@@ -80,10 +82,6 @@ export class Stream {
     return formatCursor(new Map(this.shares.map((s) => [s.partition, s.position])), partitions)
   }
 
-  get closed(): boolean {
-    return this.shares[0]!.phase === 'closed'
-  }
-
   /** Asks for what the first frames need. Resolves also where the log doesn't answer. */
   async prepare(): Promise<void> {
     await Promise.allSettled(this.shares.map((share) => share.prepare(this.#host.reader)))
@@ -102,18 +100,20 @@ export class Stream {
   /** Gives the stream its socket: from here on it lives. */
   attach(sink: Sink): void {
     this.#sink = sink
-    sink.onClose = () => this.close()
-    sink.onDrain = () => this.#drained()
+    sink.owner = this
     sink.cork()
-    this.#tellReady()
+    if (this.#options !== undefined) this.#tellReady(this.#options)
     for (const origin of this.#origins) this.#tellOriginGap(origin)
+    this.#options = undefined
+    this.#origins = []
     for (const share of this.shares) this.pump(share)
     sink.uncork()
   }
 
-  /** Lets go of everything. The sink is closed, or about to be. */
+  /** SinkOwner. Lets go of everything: the sink is closed, or about to be. */
   close(): void {
-    if (this.closed) return
+    if (this.#closed) return
+    this.#closed = true
     for (const share of this.shares) share.close()
     this.#host.forget(this)
   }
@@ -134,7 +134,8 @@ export class Stream {
 
   /** A live batch of one channel. */
   writeBatch(share: Share, batch: Batch): void {
-    for (const run of batch.runs) this.writeRun(share, run)
+    if (this.#host.partitions > 1) for (const run of batch.runs) this.writeRun(share, run)
+    else if (batch.bytes !== undefined) this.#write(batch.bytes)
     if (batch.ephemeral !== undefined) this.writeEphemeral(batch.ephemeral)
   }
 
@@ -244,7 +245,8 @@ export class Stream {
     for (const share of this.shares) if (share.phase !== 'closed') share.happen('full')
   }
 
-  #drained(): void {
+  /** SinkOwner. */
+  drained(): void {
     if (!this.full) return
     this.full = false
     for (const share of this.shares) {
@@ -255,8 +257,7 @@ export class Stream {
     }
   }
 
-  #tellReady(): void {
-    const { session, resumed, presented } = this.#options
+  #tellReady({ session, resumed, presented }: StreamOptions): void {
     const cursor = presented ?? this.cursor
     const retry = retryLine(RETRY_MS * (0.5 + this.#host.random()))
     if (this.format === 'raw') {

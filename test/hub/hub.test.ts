@@ -1,0 +1,397 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import t from 'tap'
+import { PAGE_BYTES } from '../../src/hub/pages.js'
+import type { Log, LogListener } from '../../src/log/log.js'
+import { formatPosition } from '../../src/wire/position.js'
+import { settled, stage } from './stage.js'
+
+t.test('ready comes first, then the replay, then live, with what is new after it', async (t) => {
+  const { open, publish } = await stage(t)
+  await publish('a', 1, 2)
+  const sink = await open(['a'], 'earliest')
+  t.same(
+    sink.frames.map(({ event, data }) => event ?? JSON.parse(data).data),
+    ['stream.ready', '1', '2', 'stream.live'],
+  )
+  await publish('a', 3)
+  await settled()
+  t.same(sink.events, ['a=1', 'a=2', 'a=3'])
+})
+
+t.test('head, replay and live leave in one write', async (t) => {
+  const { open, publish } = await stage(t)
+  await publish('a', 1, 2)
+  const sink = await open(['a'], 'earliest')
+  t.equal(sink.writes.length, 1)
+})
+
+t.test('events of one turn of the event loop leave as one write for each socket', async (t) => {
+  const { open, publish } = await stage(t)
+  const one = await open(['a'])
+  const two = await open(['a'])
+  for (let i = 0; i < 100; i++) void publish('a', i)
+  await settled()
+  t.equal(one.writes.length, 2, 'the first frames, and one write')
+  t.equal(one.events.length, 100)
+  t.same(two.events, one.events)
+})
+
+t.test('a frame is encoded once: all sockets get the same bytes in memory', async (t) => {
+  const { open, publish } = await stage(t)
+  const sinks = [await open(['a']), await open(['a']), await open(['a', 'b'])]
+  await publish('a', 'x')
+  await settled()
+  const replayed = await open(['a'], sinks[0]!.told('stream.live')[0]!.cursor as string)
+  const [first, ...others] = sinks.map((sink) => sink.writes.at(-1)!)
+  for (const other of others) t.equal(other.buffer, first!.buffer)
+  t.same(replayed.events, ['a=x'])
+})
+
+t.test(
+  'events of several channels in one turn leave in the order of their positions',
+  async (t) => {
+    const { open, publish } = await stage(t)
+    const sink = await open(['a', 'b', 'c'])
+    const expected: string[] = []
+    for (let i = 0; i < 30; i++) {
+      const channel = 'abc'[(i * 7) % 3]!
+      void publish(channel, i)
+      expected.push(`${channel}=${i}`)
+    }
+    await settled()
+    t.same(sink.events, expected)
+  },
+)
+
+t.test('a full socket is not fed, holds nothing, and gets everything once it drains', async (t) => {
+  const { open, publish } = await stage(t)
+  const sink = await open(['a'])
+  sink.stuck = true
+  await publish('a', 0)
+  await settled()
+  const before = sink.writes.length
+  for (let i = 1; i <= 500; i++) await publish('a', i)
+  await settled()
+  t.equal(sink.writes.length, before)
+  sink.drain()
+  await settled()
+  t.same(
+    sink.events,
+    Array.from({ length: 501 }, (_, i) => `a=${i}`),
+  )
+})
+
+t.test('a reader that fills up in the middle of a replay goes on where it stood', async (t) => {
+  const { open, publish } = await stage(t, { maxEvents: 10_000 })
+  const filler = 'x'.repeat(500)
+  for (let i = 0; i < 2000; i++) await publish(i % 2 ? 'a' : 'b', `${i}${filler}`)
+  const sink = await open(['a', 'b'], 'earliest')
+  for (let i = 0; i < 1000 && sink.events.length < 2000; i++) {
+    sink.stuck = true
+    sink.drain()
+    sink.stuck = i % 3 !== 0
+    await turn()
+  }
+  sink.drain()
+  await settled()
+  t.same(
+    sink.events.map((event) => Number.parseInt(event.slice(2), 10)),
+    Array.from({ length: 2000 }, (_, i) => i),
+  )
+})
+
+t.test('a replay of thousands leaves in a handful of writes', async (t) => {
+  const { open, publish } = await stage(t, { maxEvents: 10_000 })
+  const sink0 = await open(['a'])
+  for (let i = 0; i < 5000; i++) void publish('a', i)
+  await settled()
+  const sink = await open(['a'], sink0.told('stream.live')[0]!.cursor as string)
+  await settled(50)
+  t.equal(sink.events.length, 5000)
+  const bytes = sink.writes.reduce((sum, write) => sum + write.length, 0)
+  t.ok(sink.writes.length <= 4 + (2 * bytes) / PAGE_BYTES, `${sink.writes.length} writes`)
+})
+
+t.test(
+  'a cursor is a cursor at any event: cut anywhere, nothing is missing or doubled',
+  async (t) => {
+    const { open, publish } = await stage(t)
+    for (let i = 0; i < 20; i++) await publish(i % 3 ? 'a' : 'b', i)
+    const whole = await open(['a', 'b'], 'earliest')
+    const all = whole.frames.filter(({ event }) => event === undefined)
+    for (const [i, { id }] of all.entries()) {
+      const rest = await open(['a', 'b'], id)
+      t.same(rest.events, whole.events.slice(i + 1), `after ${i}`)
+      t.notOk(rest.control.includes('stream.gap'))
+    }
+  },
+)
+
+t.test('gaps are told where they lie, once, and only for the channel concerned', async (t) => {
+  const { log, open, publish } = await stage(t, { maxEvents: 5 })
+  const start = formatPosition(log.position(0).order, log.position(0).tag)
+  await publish('b', 1)
+  await publish('a', 1, 2, 3, 4, 5, 6, 7)
+  await publish('b', 2)
+  const sink = await open(['a', 'b'], start)
+  t.same(sink.events, ['b=1', 'a=3', 'a=4', 'a=5', 'a=6', 'a=7', 'b=2'])
+  const [first, gap] = sink.frames.slice(1)
+  t.match(first!.data, '"channel":"b"')
+  t.match(JSON.parse(gap!.data), { channel: 'a', after: start, reason: 'trimmed' })
+  t.equal(JSON.parse(gap!.data).next, JSON.parse(sink.frames[3]!.data).id)
+  t.equal(sink.told('stream.gap').length, 1)
+  for (const cursor of [gap!.id, sink.cursor]) {
+    const again = await open(['a', 'b'], cursor)
+    t.same(again.told('stream.gap'), [])
+  }
+})
+
+t.test(
+  'a stream ends once every channel has ended, and coming back finds nothing left',
+  async (t) => {
+    const { hub, open, publish, log } = await stage(t)
+    await publish('a', 1)
+    const sink = await open(['a', 'b'], 'earliest')
+    await log.close('a', 'done')
+    await settled()
+    t.match(sink.told('stream.end'), [{ channel: 'a', reason: 'done' }])
+    t.notOk(sink.ended)
+    await log.close('b', null)
+    await settled()
+    t.ok(sink.ended)
+    const opening = { channels: ['a', 'b'], format: 'envelope' as const }
+    const again = await hub.openStream({ ...opening, from: { from: 'latest' } })
+    t.equal(again.kind, 'exhausted')
+  },
+)
+
+t.test(
+  'an end that the reader has not been told is told before anything is called finished',
+  async (t) => {
+    const { open, publish, log } = await stage(t)
+    await publish('a', 1)
+    const reader = await open(['a'], 'earliest')
+    const { cursor } = reader
+    reader.stream.close()
+    await log.close('a', null)
+    const again = await open(['a'], cursor)
+    t.same(again.control, ['stream.ready', 'stream.live', 'stream.end'])
+    t.ok(again.ended)
+  },
+)
+
+t.test(
+  'ephemeral events reach who is live, have no id, and are not there for anybody else',
+  async (t) => {
+    const { hub, open, publish } = await stage(t)
+    const live = await open(['a', 'b'])
+    const stuck = await open(['a'])
+    stuck.stuck = true
+    await publish('a', 1)
+    await settled()
+    void publish('b', 2)
+    await hub.publish([{ channel: 'a', name: 'typing', data: '"…"', ephemeral: true }])
+    await settled()
+    stuck.drain()
+    await settled()
+    t.same(live.events, ['a=1', 'b=2', 'a=…'])
+    t.equal(live.frames.at(-1)!.id, undefined)
+    t.same(stuck.events, ['a=1'])
+    t.same((await open(['a'], 'earliest')).events, ['a=1'])
+  },
+)
+
+// ── what a store does on a bad day ──
+
+/** A log whose listener can be kept from hearing things. */
+function faulty() {
+  let heard: LogListener | undefined
+  const state = { deaf: false, held: [] as (() => void)[], holdReads: false }
+  const wrap = (log: Log): Log => ({
+    ...log,
+    position: log.position,
+    start(listener) {
+      heard = listener
+      return log.start({
+        ...listener,
+        entry: (entry) => {
+          if (!state.deaf) listener.entry(entry)
+        },
+      })
+    },
+    async read(...args) {
+      const result = await log.read(...args)
+      if (state.holdReads) await new Promise<void>((resolve) => state.held.push(resolve))
+      return result
+    },
+  })
+  return { wrap, state, listener: () => heard! }
+}
+
+t.test('a hole makes the streams of the channel read again, and nothing is missing', async (t) => {
+  const { wrap, state, listener } = faulty()
+  const { open, publish } = await stage(t, { wrap })
+  const sink = await open(['a', 'b'])
+  const other = await open(['b'])
+  await publish('a', 1)
+  await settled()
+  state.deaf = true
+  await publish('a', 2, 3)
+  state.deaf = false
+  await publish('b', 1)
+  await settled()
+  t.same(sink.events, ['a=1', 'b=1'], 'the loss is not known yet')
+  const writes = other.writes.length
+  listener().hole(
+    'a',
+    Number(JSON.parse(sink.frames.find((f) => !f.event)!.data).id.split('-')[0]) * 4096,
+  )
+  await settled(10)
+  t.same(new Set(sink.events), new Set(['a=1', 'b=1', 'a=2', 'a=3']))
+  t.equal(other.writes.length, writes, 'streams on other channels are left alone')
+  await publish('a', 4)
+  await settled()
+  t.equal(sink.events.at(-1), 'a=4')
+})
+
+t.test('after an interruption every stream reads on from its position', async (t) => {
+  const { wrap, state, listener } = faulty()
+  const { open, publish } = await stage(t, { wrap })
+  const sinks = await Promise.all([open(['a']), open(['a', 'b'])])
+  state.deaf = true
+  await publish('a', 1, 2)
+  state.deaf = false
+  listener().interrupted(0)
+  await settled(10)
+  for (const sink of sinks) t.same(sink.events, ['a=1', 'a=2'])
+  await publish('a', 3)
+  await settled()
+  for (const sink of sinks) t.same(sink.events, ['a=1', 'a=2', 'a=3'])
+})
+
+t.test('what comes while the history is being read is neither missed nor doubled', async (t) => {
+  const { wrap, state } = faulty()
+  const { open, publish } = await stage(t, { wrap })
+  await publish('a', 1)
+  state.holdReads = true
+  const opening = open(['a'], 'earliest')
+  await settled()
+  await publish('a', 2)
+  state.holdReads = false
+  for (const release of state.held.splice(0)) release()
+  await publish('a', 3)
+  const sink = await opening
+  await settled(10)
+  t.same(sink.events, ['a=1', 'a=2', 'a=3'])
+})
+
+t.test(
+  'a read from before an interruption does not count as knowledge of what came after it',
+  async (t) => {
+    const { wrap, state, listener } = faulty()
+    const { open, publish } = await stage(t, { wrap })
+    await publish('a', 1)
+    state.holdReads = true
+    const opening = open(['a'], 'earliest')
+    await settled()
+    state.deaf = true
+    await publish('a', 2)
+    state.deaf = false
+    listener().interrupted(0)
+    state.holdReads = false
+    for (const release of state.held.splice(0)) release()
+    const sink = await opening
+    await settled(10)
+    t.same(sink.events, ['a=1', 'a=2'])
+  },
+)
+
+t.test('deleted events: who had read them hears nothing, who had not gets a gap', async (t) => {
+  const { log, open, publish } = await stage(t)
+  const early = await open(['a'])
+  const cursor = early.cursor
+  await publish('a', 1, 2)
+  await settled()
+  await log.delete('a')
+  await publish('a', 3)
+  await settled()
+  t.same(early.events, ['a=1', 'a=2', 'a=3'])
+  t.same(early.told('stream.gap'), [])
+  const late = await open(['a'], cursor)
+  t.match(late.told('stream.gap'), [{ channel: 'a', reason: 'deleted' }])
+  t.same(late.events, ['a=3'])
+})
+
+t.test(
+  'heartbeats move the cursor of a silent stream past what came on other channels',
+  async (t) => {
+    let now = 1_800_000_000_000
+    const { hub, open, publish, log } = await stage(t, { now: () => now, heartbeatMs: 1000 })
+    const sink = await open(['a'])
+    await publish('b', 1)
+    now += 1500
+    hub.tick()
+    t.same(sink.control.at(-1), 'stream.heartbeat')
+    const last = log.position(0)
+    t.match(sink.cursor, `${Math.floor(last.order / 4096)}-`)
+  },
+)
+
+t.test('a reader that takes nothing for a minute is told so and closed', async (t) => {
+  let now = 1_800_000_000_000
+  const { hub, open, publish } = await stage(t, { now: () => now })
+  const sink = await open(['a'])
+  sink.stuck = true
+  await publish('a', 1)
+  await settled()
+  now += 59_000
+  hub.tick()
+  t.notOk(sink.ended)
+  now += 2_000
+  hub.tick()
+  t.match(sink.told('stream.bye'), [{ reason: 'slow', reconnect: true }])
+  t.ok(sink.ended)
+  now += 11_000
+  hub.tick()
+  t.ok(sink.destroyed, 'also where the goodbye is never read')
+  t.equal(hub.open, 0)
+})
+
+t.test('a stream that is old enough is sent away with a cursor to come back with', async (t) => {
+  let now = 1_800_000_000_000
+  const { hub, open, publish } = await stage(t, { now: () => now, maxAgeMs: 60_000 })
+  const sink = await open(['a'])
+  now += 61_000
+  hub.tick()
+  t.match(sink.told('stream.bye'), [{ reason: 'max_age', reconnect: true }])
+  t.ok(sink.ended)
+  await publish('a', 1)
+  t.same((await open(['a'], sink.cursor)).events, ['a=1'])
+})
+
+t.test('a closed stream leaves nothing behind', async (t) => {
+  const { hub, open } = await stage(t)
+  const sink = await open(['a', 'b'])
+  t.equal(hub.subscribers('a'), 1)
+  sink.owner!.close()
+  t.equal(hub.open, 0)
+  t.equal(hub.subscribers('a'), 0)
+})
+
+t.test(
+  'with several partitions every frame carries a cursor that resumes exactly there',
+  async (t) => {
+    const { open, publish } = await stage(t, { partitions: 8 })
+    const channels = ['a', 'b', 'c', 'd', 'e', 'f']
+    const sink = await open(channels)
+    for (let i = 0; i < 40; i++) void publish(channels[(i * 5) % 6]!, i)
+    await settled()
+    t.equal(sink.events.length, 40)
+    const frames = sink.frames.filter(({ event }) => event === undefined)
+    for (const [i, { id }] of frames.entries()) {
+      const rest = await open(channels, id)
+      t.same(new Set([...sink.events.slice(0, i + 1), ...rest.events]), new Set(sink.events))
+      t.equal(rest.events.length, 40 - i - 1, 'none twice')
+    }
+  },
+)
