@@ -20,7 +20,8 @@ export const serveCommand: Command = {
   summary: 'run the gateway',
   usage: 'serve [options]',
   about:
-    'Runs the gateway until SIGTERM or SIGINT; then it says goodbye to every stream, finishes what is under way and ends.\n' +
+    'Runs the gateway until SIGTERM or SIGINT; then it says goodbye to every stream, finishes what is\n' +
+    'under way and ends.\n' +
     'A flag beats its variable, a variable beats the file, the file beats the default.',
   flags,
   sections: [

@@ -27,6 +27,8 @@ export interface Decoder {
   readonly heartbeat: number
   /** The last comment, which says why an overloaded server ends a stream at once. */
   readonly comment: string | undefined
+  /** Channels that have ended so far. */
+  readonly ended: number
 }
 
 export function createDecoder(): Decoder {
@@ -140,6 +142,9 @@ export function createDecoder(): Decoder {
     },
     get comment() {
       return comment
+    },
+    get ended() {
+      return ended.size
     },
   }
 }

@@ -73,12 +73,15 @@ const PATIENCE = 2.5
 export async function* subscribe(options: SubscribeOptions): AsyncGenerator<Item, void, undefined> {
   const { signal, onState = () => {}, timer = systemTimer, random = Math.random } = options
   const url = eventsUrl(options.url)
-  for (const channel of options.channels) url.searchParams.append('channel', channel)
+  const channels = new Set(options.channels)
+  for (const channel of channels) url.searchParams.append('channel', channel)
   if (options.after !== undefined) url.searchParams.set('after', options.after)
   if (options.rewind !== undefined) url.searchParams.set('rewind', String(options.rewind))
 
   const decoder = createDecoder()
   let failures = 0
+  /** Every channel has ended since the last request: the next answer is likely 204. */
+  let complete = false
   const isAborted = () => signal?.aborted === true
   while (!isAborted()) {
     onState({ state: 'connecting' })
@@ -113,6 +116,7 @@ export async function* subscribe(options: SubscribeOptions): AsyncGenerator<Item
             failures = 0
             onState({ state: 'open' })
           }
+          if (item.type === 'end') complete = decoder.ended === channels.size
           yield item
           if (isAborted()) return
           if (item.type === 'bye' && !item.reconnect) return
@@ -120,6 +124,11 @@ export async function* subscribe(options: SubscribeOptions): AsyncGenerator<Item
       }
     } finally {
       link.close()
+    }
+    if (complete && failures === 0) {
+      // Asked once without a wait; a 204 is nothing that a crowd could come back for.
+      complete = false
+      continue
     }
     const ms = backoff(Math.max(asked, decoder.retry), failures++, random)
     if (isAborted()) return

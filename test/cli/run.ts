@@ -11,6 +11,7 @@ export interface Ran {
 export interface World {
   readonly stdin?: Readable
   readonly stdout?: PassThrough
+  readonly stderr?: PassThrough
   readonly env?: Record<string, string>
   readonly signal?: AbortSignal
   /** As if on a terminal. */
@@ -19,7 +20,7 @@ export interface World {
 
 export async function run(argv: readonly string[], world: World = {}): Promise<Ran> {
   const { stdin = Readable.from([]), stdout = new PassThrough(), env = {}, tty = false } = world
-  const stderr = new PassThrough()
+  const { stderr = new PassThrough() } = world
   let out = ''
   let err = ''
   stdout.setEncoding('utf8').on('data', (text) => {

@@ -1,0 +1,17 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import t from 'tap'
+
+const folder = new URL('../../src/client/', import.meta.url)
+
+t.test(
+  'the client runs in a browser: it needs the wire and the parser, and nothing of Node',
+  async (t) => {
+    for (const name of readdirSync(folder)) {
+      const text = readFileSync(new URL(name, folder), 'utf8')
+      for (const [, from] of text.matchAll(/^(?:import|export|\}).* from '([^']+)'$/gm)) {
+        t.match(from, /^(\.\/|\.\.\/wire\/|eventsource-parser$)/, `${name}: ${from}`)
+      }
+      t.notMatch(text, /\b(process|Buffer|require)\b[.(]/, name)
+    }
+  },
+)
