@@ -1,6 +1,7 @@
 /** The gateway as a server of its own. */
-import type { ServerResponse } from 'node:http'
+import type { Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { promisify } from 'node:util'
 import fastify from 'fastify'
 import type { Config } from './config.js'
 import { type GatewayInternals, gatewayPlugin } from './gateway.js'
@@ -69,11 +70,6 @@ export async function startGateway(
     },
     clientErrorHandler,
   })
-  const sockets = new Set<Socket>()
-  app.server.on('connection', (socket) => {
-    sockets.add(socket)
-    socket.once('close', () => sockets.delete(socket))
-  })
   app.addHook('onRequest', (request, _reply, next) => {
     const { httpVersion, headers } = request.raw
     // RFC 9112 § 3.2.
@@ -87,27 +83,20 @@ export async function startGateway(
   await app.register(async (rest) => {
     registerBrowsers(rest, config.corsOrigins)
     rest.setNotFoundHandler(sendNotFound)
-    rest.addHook('preClose', () => goodbyes(app.server, sockets, config.drainMs))
+    rest.addHook('preClose', () => goodbyes(app.server, config.drainMs))
   })
   const url = await app.listen({ host: config.host, port: config.port, backlog: 4096 })
   return { url, close: () => app.close() }
 }
 
-/**
- * Waits until everybody who is connected now has read the goodbye or got the answer, but no longer
- * than `ms`. Who comes meanwhile is told to come back later, and isn't waited for.
- */
-async function goodbyes(
-  server: { closeIdleConnections(): void },
-  sockets: ReadonlySet<Socket>,
-  ms: number,
-): Promise<void> {
-  const present = [...sockets]
+/** Waits until everybody has read the goodbye or got the answer, but no longer than `ms`. */
+async function goodbyes(server: Server, ms: number): Promise<void> {
   const deadline = Date.now() + ms
-  server.closeIdleConnections()
-  while (Date.now() < deadline && present.some((socket) => !socket.destroyed)) {
-    await new Promise((resolve) => setTimeout(resolve, DRAIN_LOOK_MS))
+  const connections = promisify(server.getConnections.bind(server))
+  for (;;) {
     server.closeIdleConnections()
+    if (Date.now() >= deadline || (await connections()) === 0) return
+    await new Promise((resolve) => setTimeout(resolve, DRAIN_LOOK_MS))
   }
 }
 
@@ -117,9 +106,9 @@ function clientErrorHandler(error: NodeJS.ErrnoException, socket: Socket): void 
     socket.destroy()
     return
   }
-  // An answer may be under way on this connection: another head in its middle would be read as its body.
-  const busy = (socket as Socket & { _httpMessage?: ServerResponse })._httpMessage
-  if (busy?.headersSent === true) {
+  // An answer may be due on this connection, or under way: what is written here would be taken for it.
+  const busy = (socket as Socket & { _httpMessage?: ServerResponse | null })._httpMessage
+  if (busy && (busy.headersSent || busy.req.complete)) {
     socket.destroy()
     return
   }

@@ -34,6 +34,8 @@ const REST_MS = 3_000
 export function sendProblem(reply: FastifyReply, error: SluiceError): FastifyReply {
   if (error.retryAfter !== undefined) reply.header('retry-after', String(error.retryAfter))
   discardBody(reply.request.raw)
+  // Fastify's own "close" after a body that failed.
+  reply.removeHeader('connection')
   return reply
     .code(error.status)
     .header('cache-control', 'no-store')
