@@ -1,4 +1,4 @@
-/** A proxy in front of Redis that swallows Pub/Sub messages: what a bus that loses them looks like. */
+/** A proxy in front of Redis that swallows Pub/Sub messages and cuts connections. */
 import { once } from 'node:events'
 import { type AddressInfo, createConnection, createServer, type Socket } from 'node:net'
 
@@ -6,6 +6,8 @@ export interface LosingProxy {
   readonly url: string
   /** Swallows the next message, the connection stays open. Resolves once it is gone. */
   loseNext(): Promise<void>
+  /** Cuts all connections, with whatever is on its way. */
+  cutAll(): void
   stop(): Promise<void>
 }
 
@@ -20,7 +22,10 @@ export async function startLosingProxy(port: number): Promise<LosingProxy> {
     ] as const) {
       sockets.add(socket)
       socket.on('error', () => {})
-      socket.on('close', () => other.destroy())
+      socket.on('close', () => {
+        sockets.delete(socket)
+        other.destroy()
+      })
     }
     client.pipe(upstream)
     upstream.on('data', (chunk) => {
@@ -31,6 +36,9 @@ export async function startLosingProxy(port: number): Promise<LosingProxy> {
       } else client.write(chunk)
     })
   })
+  const cutAll = () => {
+    for (const socket of sockets) socket.destroy()
+  }
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   return {
@@ -39,8 +47,9 @@ export async function startLosingProxy(port: number): Promise<LosingProxy> {
       new Promise((resolve) => {
         lost = resolve
       }),
+    cutAll,
     async stop() {
-      for (const socket of sockets) socket.destroy()
+      cutAll()
       server.close()
       await once(server, 'close')
     },

@@ -53,7 +53,9 @@ export async function startRedis(options: { args?: readonly string[] } = {}): Pr
   let child: ChildProcess
 
   async function launch(): Promise<void> {
-    child = spawn('/usr/bin/redis-server', args, { stdio: 'ignore' })
+    // The kernel ends it with us, also where we are killed and no handler of ours runs.
+    const command = ['--pdeathsig', 'KILL', '/usr/bin/redis-server', ...args]
+    child = spawn('/usr/bin/setpriv', command, { stdio: 'ignore' })
     await answers(port, child)
   }
   async function end(signal: NodeJS.Signals): Promise<void> {
@@ -64,8 +66,6 @@ export async function startRedis(options: { args?: readonly string[] } = {}): Pr
     child.kill('SIGCONT')
     await exit
   }
-  const abandon = () => child.kill('SIGKILL')
-  process.once('exit', abandon)
   await launch()
 
   return {
@@ -83,7 +83,6 @@ export async function startRedis(options: { args?: readonly string[] } = {}): Pr
       await launch()
     },
     async stop() {
-      process.off('exit', abandon)
       await end('SIGKILL')
       await rm(dir, { recursive: true, force: true })
     },
