@@ -20,6 +20,8 @@ const KEEP_ALIVE_MS = 75_000
 const SOCKET_MARK = 64 * 1024
 /** Bytes of a request's head: a hundred channels in a query fit, a flood doesn't. */
 const MAX_HEADER_BYTES = 32 * 1024
+/** Milliseconds that the start and the end of a part may take, beside the drain. */
+const PLUGIN_MS = 15_000
 /** How often a shutdown looks whether everybody has gone, in ms. */
 const DRAIN_LOOK_MS = 20
 
@@ -55,6 +57,8 @@ export async function startGateway(
     // 0: it would kill an upload that still flows. Bodies have their own clocks.
     requestTimeout: 0,
     forceCloseConnections: true,
+    // Fastify gives up on hooks that take longer, and a drain is one.
+    pluginTimeout: config.drainMs + PLUGIN_MS,
     // Who comes while the gateway shuts down is told so in the gateway's own words.
     return503OnClosing: false,
     // What the router itself refuses.

@@ -5,8 +5,8 @@
  * stream with heartbeats is always. What would shorten that, TCP_USER_TIMEOUT, Node doesn't offer.
  *
  * Two parts:
- * - Bytes outstanding: Linux tells in /proc/net/tcp and tcp6 how often and how long it has been
- *   sending a connection's oldest bytes in vain. Silent for `SILENT_MS`: cut.
+ * - Bytes outstanding: Linux tells in /proc/net/tcp and tcp6 how often it has sent a connection's
+ *   oldest bytes in vain, from which follows for how long. Silent for `SILENT_MS`: cut.
  * - Nothing outstanding (a body or a request that will never come, a long poll that waits): TCP
  *   keep-alive, `KEEP_ALIVE_MS` of silence, then Node's ten probes, one a second: 40 s.
  *
@@ -15,8 +15,10 @@
  * 3 s), `SILENT_MS` 30 s, and up to `LOOK_MS` 10 s to the next look: 56 to 59 s. With heartbeats
  * rarer than every 15 s it takes that much longer.
  *
- * Not seen from here: a peer behind a proxy (the proxy's socket is the one that must find out), and
- * one that had closed its window before it vanished (the hub's limit for slow readers ends it).
+ * A reader that takes nothing but answers the probes of its closed window is alive: how long it may
+ * go on like that is the hub's business.
+ *
+ * Not seen from here: a peer behind a proxy; the proxy's socket is the one that must find out.
  * Without /proc/net/tcp, that is anywhere but on Linux, only the keep-alive is left, and a stream's
  * vanished peer goes when the system's own retransmissions end.
  */
@@ -40,6 +42,8 @@ export const KEEP_ALIVE_MS = 30_000
  * without counting, and the few it had counted before must not pass for a long silence.
  */
 const MIN_RETRANSMISSIONS = 3
+/** So many probes of a closed window at least: one may get lost, and the next comes much later. */
+const MIN_PROBES = 2
 /** The kernel's tables count time in these, whatever its own clock is: USER_HZ = 100. */
 const TICK_MS = 10
 
@@ -49,7 +53,7 @@ const TABLES = ['/proc/net/tcp', '/proc/net/tcp6']
 export interface SilentPeer {
   /** The four names of the connection, as `connectionKey` has them. */
   readonly key: string
-  /** Milliseconds since the first retransmission that was not answered, or up to one time-out more. */
+  /** Milliseconds without an answer, at least. */
   readonly silentMs: number
 }
 
@@ -74,6 +78,11 @@ export function watchPeers(options: PeerWatchOptions = {}): PeerWatch {
   const sockets = new Set<Socket>()
   let timer: NodeJS.Timeout | undefined
   let stopped = process.platform !== 'linux'
+
+  // One function for all: a closure each is memory that an idle stream pays for.
+  function forget(this: Socket): void {
+    sockets.delete(this)
+  }
 
   function lookLater(): void {
     if (stopped || timer !== undefined || sockets.size === 0) return
@@ -108,7 +117,7 @@ export function watchPeers(options: PeerWatchOptions = {}): PeerWatch {
       // No port: a Unix socket, an injected request, or closed already.
       if (sockets.has(socket) || socket.remotePort === undefined) return
       sockets.add(socket)
-      socket.once('close', () => sockets.delete(socket))
+      socket.on('close', forget)
       socket.setKeepAlive(true, KEEP_ALIVE_MS)
       lookLater()
     },
@@ -142,16 +151,19 @@ export function connectionKey(ends: Ends): string {
 
 const LF = 10
 const COLON = 58
+const SENDING_AGAIN = 1
+const PROBING = 4
 
 /**
  * Reads whole lines out of one of the tables; answers how many bytes they took. Bytes instead of
- * strings: of 10,000 lines all but the silent few are left after a glance at two columns.
+ * strings: of 10,000 lines all but the suspicious few are left after a glance at two columns.
  *
- *       sl: local    port remote   port st tx_queue rx_queue tr tm->when retrnsmt uid … inode ref sk rto …
- *        0: 0100007F:1F90 0100007F:D2F4 01 00000258:00000000 01:00000040 00000002   0 … 4711   2 …  81 …
+ *     sl: local    port remote   port st tx_queue:rx_queue tr:tm->when retrnsmt uid timeout inode ref sk rto …
+ *      0: 0100007F:1F90 0100007F:C351 01 00000005:00000000 01:00000103 00000004   0       0 75243   2 00 326 …
  *
  * Columns up to `retrnsmt` are of fixed width, counted from the first colon (net/ipv4/tcp_ipv4.c,
- * `get_tcp4_sock`). Timer 01 is the retransmission's; 04 probes a closed window, which is alive.
+ * `get_tcp4_sock`). Timer 01 sends again; 04 probes a closed window, or one that nothing could be
+ * sent to for lack of a route, and `timeout` is the number of probes without an answer.
  */
 export function readLines(bytes: Buffer, found: (peer: SilentPeer) => void): number {
   for (let start = 0; ; ) {
@@ -162,20 +174,16 @@ export function readLines(bytes: Buffer, found: (peer: SilentPeer) => void): num
     const remote = colon + digits + 8
     const timer = remote + digits + 27
     // The heading has no colon.
-    if (colon !== -1 && timer + 20 <= end && hex(bytes, timer, 2) === 1) {
-      const retransmissions = hex(bytes, timer + 12, 8)
-      if (retransmissions >= MIN_RETRANSMISSIONS) {
-        const timeout =
-          Number(bytes.toString('latin1', timer + 12, end).split(/ +/, 7)[6]) * TICK_MS
-        const remaining = hex(bytes, timer + 3, 8) * TICK_MS
+    if (colon !== -1 && timer + 20 <= end) {
+      const silentMs = silence(bytes, timer, end)
+      if (silentMs > 0) {
         const key = connectionKey({
           localAddress: address(bytes, colon + 2, digits),
           localPort: hex(bytes, colon + digits + 3, 4),
           remoteAddress: address(bytes, remote, digits),
           remotePort: hex(bytes, remote + digits + 1, 4),
         })
-        const silentMs = silence(timeout, retransmissions, remaining)
-        if (silentMs > 0) found({ key, silentMs })
+        found({ key, silentMs })
       }
     }
     start = end + 1
@@ -183,13 +191,33 @@ export function readLines(bytes: Buffer, found: (peer: SilentPeer) => void): num
 }
 
 /**
- * How long nothing has been acknowledged, from a single look. The time-out has doubled with each of
- * k retransmissions, so those before the one that runs add up to t/2 + t/4 + … + t/2^k = t(1 − 2^−k).
- * An acknowledgement sets k to 0. (Comparing two looks instead needs a memory per connection, and
- * takes two short losses for a long one.)
+ * For how long nothing has been answered, from a single look; 0 where nothing is known. Waiting
+ * times double, so those before the one that runs add up from it. An acknowledgement sets the counts
+ * to 0. (Comparing two looks instead needs a memory per connection, and two short losses pass for a
+ * long one.)
  */
-function silence(timeout: number, retransmissions: number, remaining: number): number {
-  return timeout * (2 - 2 ** -retransmissions) - remaining
+function silence(bytes: Buffer, timer: number, end: number): number {
+  const kind = hex(bytes, timer, 2)
+  const retransmissions = hex(bytes, timer + 12, 8)
+  if (kind !== PROBING && (kind !== SENDING_AGAIN || retransmissions < MIN_RETRANSMISSIONS))
+    return 0
+  const remaining = hex(bytes, timer + 3, 8) * TICK_MS
+  const rest = bytes
+    .toString('latin1', timer + 21, end)
+    .trimStart()
+    .split(/ +/, 6)
+  const timeout = Number(rest[5]) * TICK_MS
+  // A connection that isn't open yet has no such column.
+  if (!(timeout > 0)) return 0
+  // t/2 + t/4 + … + t/2^k = t(1 − 2^−k), and what has passed of t itself.
+  if (kind === SENDING_AGAIN) return timeout * (2 - 2 ** -retransmissions) - remaining
+  const probes = Number(rest[1])
+  if (probes < MIN_PROBES) return 0
+  // Here the time-out stays, and how often the waiting time was doubled isn't told where earlier
+  // probes were answered: at least once for each of these, and until it holds what remains.
+  let waiting = timeout * 2 ** probes
+  while (waiting < remaining) waiting *= 2
+  return waiting * (2 - 2 ** (1 - probes)) - remaining
 }
 
 function hex(bytes: Buffer, at: number, digits: number): number {

@@ -10,7 +10,7 @@ import type { Position } from '../wire/position.js'
 import type { Channel } from './channel.js'
 import { RETRY_MS } from './limits.js'
 import { type From, resolveOrigins } from './origin.js'
-import { gapData } from './stream.js'
+import { gapData, placeAfter } from './stream.js'
 
 export interface Poll {
   readonly channels: readonly string[]
@@ -80,7 +80,7 @@ export function createPoller({ log, use, random }: PollerOptions): Poller {
       places.push({ partition, channels: origin.channels, position, starts })
       if (gap === undefined) continue
       for (const channel of origin.channels) {
-        const data = gapData(channel, gap.after, gap.resume, gap.reason)
+        const data = gapData(channel, gap.after, placeAfter(gap.resume), gap.reason)
         control.push({ event: 'stream.gap', data })
       }
     }
@@ -158,7 +158,12 @@ export function createPoller({ log, use, random }: PollerOptions): Poller {
       for (const [i, { channel, gap, closed }] of channels.entries()) {
         if (gap !== undefined && gap.floor.order <= part.reached.order) {
           const presented = requests[i]!.after === place.position.order ? place.position : null
-          const data = gapData(channel, presented, part.firstOf(channel) ?? gap.floor, gap.reason)
+          const data = gapData(
+            channel,
+            presented,
+            part.firstOf(channel) ?? placeAfter(gap.floor),
+            gap.reason,
+          )
           control.push({ event: 'stream.gap', data })
         }
         const from = requests[i]!.after

@@ -168,7 +168,7 @@ export class Stream implements SinkOwner {
       this.destroy()
       return
     }
-    const next = feed.firstAfter(floor.order) ?? floor
+    const next = feed.firstAfter(floor.order) ?? placeAfter(floor)
     this.#control('stream.gap', gapData(feed.channel.name, after, next, reason), this.cursor)
   }
 
@@ -278,7 +278,7 @@ export class Stream implements SinkOwner {
       return
     }
     const blocks = channels.map((channel, i) => {
-      const data = gapData(channel, gap.after, gap.resume, gap.reason)
+      const data = gapData(channel, gap.after, placeAfter(gap.resume), gap.reason)
       return this.#block('stream.gap', data, i === channels.length - 1 ? this.cursor : undefined)
     })
     this.#write(chunk(blocks.join('')))
@@ -292,6 +292,11 @@ export class Stream implements SinkOwner {
   #block<N extends ControlName>(name: N, data: ControlData[N], id: string | undefined): string {
     return namedBlock(name, data, id)
   }
+}
+
+/** The first place after a position: where nothing is known to follow yet, `next` says this. */
+export function placeAfter({ order, tag }: Position): Position {
+  return { order: order + 1, tag }
 }
 
 /** Data of a `stream.gap`. */

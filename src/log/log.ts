@@ -109,7 +109,9 @@ export type Standing =
   /**
    * `lost`: its process is known, the position lies beyond what the store kept of it.
    * `unknown`: never given out by this store as it is now.
-   * `resume`: where reading goes on.
+   * `resume`: where reading goes on. A `lost` one at the end of what was kept; an `unknown` one at the
+   * birth of the store where it is older than that (so that what was published since a restart is not
+   * skipped), else at the end.
    */
   | { readonly known: false; readonly reason: 'lost' | 'unknown'; readonly resume: Position }
 

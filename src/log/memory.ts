@@ -261,7 +261,9 @@ export function createMemoryLog(options: MemoryLogOptions): Log {
     async locate(partition, position): Promise<Standing> {
       const { last, birth } = partitions[partition]!
       const known = position.tag === tag && position.order >= birth && position.order <= last
-      return known ? { known } : { known, reason: 'unknown', resume: at(last) }
+      if (known) return { known }
+      // From before this process: everything it holds came after.
+      return { known, reason: 'unknown', resume: at(position.order < birth ? birth : last) }
     },
 
     async info(channel): Promise<ChannelInfo | undefined> {

@@ -68,11 +68,14 @@ export function lostUntil({ snapshot, closed }: History, order: number): number 
   return closed[index + 1]?.start ?? snapshot.start
 }
 
-export function locateIn({ snapshot, closed }: History, { order, tag }: Position): Standing {
+export function locateIn(history: History, { order, tag }: Position): Standing {
+  const { snapshot, closed } = history
   const all = [...closed, { start: snapshot.start, end: snapshot.last, tag: snapshot.tag }]
   const epoch = all.findLast((each) => each.tag === tag && each.start <= order)
   if (epoch === undefined) {
-    const resume = { order: snapshot.last, tag: snapshot.tag }
+    // Older than everything here: all that there is came after it.
+    const older = order < snapshot.birth
+    const resume = positionAt(history, older ? snapshot.birth : snapshot.last)
     return { known: false, reason: 'unknown', resume }
   }
   if (order <= epoch.end) return { known: true }
