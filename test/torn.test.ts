@@ -1,11 +1,11 @@
 import t, { type Test } from 'tap'
-import { check } from './support/checker.js'
+import { check, compareIds } from './support/checker.js'
 import { type Cutter, startCutter } from './support/cutter.js'
 import { type GatewayProcess, startGatewayProcess } from './support/gateway.js'
 import { createPublisher, pool } from './support/publisher.js'
 import { seeded } from './support/random.js'
 import { startRedis } from './support/redis.js'
-import { controls, type Reader, startReader } from './support/sse-reader.js'
+import { controls, type Reader, type Seen, startReader } from './support/sse-reader.js'
 
 interface Size {
   readonly streams: number
@@ -75,6 +75,10 @@ async function tear(t: Test, gateways: readonly GatewayProcess[], size: Size): P
   })
   const cuts = cutters.reduce((sum, cutter) => sum + cutter.cuts, 0)
   t.comment(`${cuts} cuts, ${publisher.acknowledged.length} events`)
+  for (const { reader: name, id } of complaints.slice(0, 3)) {
+    const seen = readers.find((it) => it.name === name)?.reader.seen ?? []
+    t.comment(`${name} around ${id}:\n${around(seen, id)}`)
+  }
   t.same(complaints.slice(0, 10), [], 'nothing missing, doubled, disordered or invented')
   t.ok(cuts >= size.cuts, 'as many cuts as meant')
   t.equal(publisher.acknowledged.length, size.events + size.channels)
@@ -97,6 +101,15 @@ async function tear(t: Test, gateways: readonly GatewayProcess[], size: Size): P
         : () => publisher.batch(url, drafts)
     }
   }
+}
+
+/** What a reader saw where its cursor passed an id: which frame let it go by. */
+function around(seen: readonly Seen[], id: string): string {
+  const past = seen.findIndex(
+    (it) => it.kind !== 'answer' && it.cursor !== undefined && compareIds(it.cursor, id) >= 0,
+  )
+  const lines = seen.slice(Math.max(0, past - 6), past + 4)
+  return lines.map((it) => JSON.stringify(it).slice(0, 300)).join('\n')
 }
 
 t.test('500 cuts over two gateways on one Redis lose nothing', { timeout: 110_000 }, async (t) => {
