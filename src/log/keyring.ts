@@ -9,7 +9,8 @@ const MAX_KEYS = 1_000_000
 
 /** What makes two drafts the same: a hash, so that a remembered key costs the same for any data. */
 export function fingerprint(draft: Draft): string {
-  return createHash('sha1').update(`${draft.name}\n${draft.data}`).digest('base64')
+  const hash = createHash('sha1').update(`${draft.ephemeral === true} ${draft.name}\n`)
+  return hash.update(draft.data).digest('base64')
 }
 
 /** One publisher's key on one channel. Unambiguous: neither channels nor keys have spaces. */

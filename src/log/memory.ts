@@ -6,7 +6,7 @@ import { randomInt } from 'node:crypto'
 import { SluiceError } from '../wire/errors.js'
 import { COUNTERS, msOf, type Position, TAGS } from '../wire/position.js'
 import { ageLimitAt, gapAfter } from './gap.js'
-import { createKeyring } from './keyring.js'
+import { createKeyring, fingerprint, keyName } from './keyring.js'
 import type {
   ChannelInfo,
   ChannelRead,
@@ -110,12 +110,14 @@ export function createMemoryLog(options: MemoryLogOptions): Log {
 
   function appendOne(draft: Draft, time: number): Receipt {
     const { channel, name, data, sender, key } = draft
-    if (draft.ephemeral === true) {
-      if (followed.has(channel)) listener?.ephemeral({ channel, name, data, sender, time })
-      return { channel, position: null, time, duplicate: false }
-    }
     const known = key === undefined ? undefined : keyring.find(draft, key)
     if (known !== undefined) return { ...known, duplicate: true }
+    if (draft.ephemeral === true) {
+      const receipt = { channel, position: null, time, duplicate: false }
+      if (key !== undefined) keyring.remember(draft, key, receipt)
+      if (followed.has(channel)) listener?.ephemeral({ channel, name, data, sender, time })
+      return receipt
+    }
     const shelf = shelfOf(channel)
     const order = nextOrder(partitions[shelf.partition]!)
     const entry: EventEntry = {
@@ -128,7 +130,7 @@ export function createMemoryLog(options: MemoryLogOptions): Log {
       data: ownText(data),
       sender,
     }
-    const receipt = { channel, position: entry, time: msOf(order), duplicate: false }
+    const receipt = { channel, position: at(order), time: msOf(order), duplicate: false }
     if (key !== undefined) keyring.remember(draft, key, receipt)
     place(shelf, entry)
     return receipt
@@ -136,12 +138,24 @@ export function createMemoryLog(options: MemoryLogOptions): Log {
 
   /** Everything that can refuse a group is asked before its first event is appended. */
   function refuse(group: readonly Draft[]): void {
+    let prints: Map<string, string> | undefined
     for (const draft of group) {
-      if (shelves.get(draft.channel)?.end !== undefined) {
-        throw new SluiceError('channel_closed', { detail: `Channel "${draft.channel}" is closed` })
+      const { channel, key } = draft
+      let known = false
+      if (key !== undefined) {
+        const name = keyName(draft, key)
+        prints ??= new Map()
+        const earlier = prints.get(name)
+        const print = fingerprint(draft)
+        if (earlier === undefined ? keyring.conflicts(draft, key) : earlier !== print) {
+          throw new SluiceError('key_conflict')
+        }
+        known = earlier !== undefined || keyring.find(draft, key) !== undefined
+        prints.set(name, print)
       }
-      if (draft.key !== undefined && keyring.conflicts(draft, draft.key)) {
-        throw new SluiceError('key_conflict')
+      // What was accepted before the end is answered as it was then.
+      if (!known && shelves.get(channel)?.end !== undefined) {
+        throw new SluiceError('channel_closed', { detail: `Channel "${channel}" is closed` })
       }
     }
   }
@@ -236,7 +250,7 @@ export function createMemoryLog(options: MemoryLogOptions): Log {
 
     async delete(channel) {
       const shelf = shelves.get(channel)
-      if (shelf === undefined || shelf.head === 0) return false
+      if (shelf === undefined || (shelf.held === 0 && shelf.end === undefined)) return false
       bytes -= shelf.clear()
       if (followed.has(channel)) listener?.deleted(channel, shelf.head)
       return true
