@@ -35,7 +35,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'routes/': ['config.ts', 'config/', 'plugins/', ...DOMAIN, ...WEB],
   // The parts put together.
   'gateway.ts': ['config.ts', 'logger.ts', 'log/', 'plugins/', 'routes/', ...DOMAIN, ...WEB],
-  'server.ts': ['config.ts', 'logger.ts', 'gateway.ts', 'log/', ...DOMAIN, ...WEB],
+  'server.ts': ['config.ts', 'logger.ts', 'gateway.ts', 'log/', 'plugins/', ...DOMAIN, ...WEB],
   'index.ts': ['config.ts', 'logger.ts', 'gateway.ts', 'server.ts', 'log/log.ts', 'wire/', ...WEB],
   'cli/': [
     'server.ts',
