@@ -11,9 +11,9 @@
  *   keep-alive, `KEEP_ALIVE_MS` of silence, then Node's ten probes, one a second: 40 s.
  *
  * An idle stream whose peer vanishes just after a heartbeat: 15 s to the next one (it goes out at
- * the hub's tick: 1 s more), the first time-out, which the estimate below leaves out (0.2 s, rarely
- * 3 s), `SILENT_MS` 30 s, and up to `LOOK_MS` 10 s to the next look: 56 to 59 s. With heartbeats
- * rarer than every 15 s it takes that much longer.
+ * the hub's tick: 1 s more), what the estimate below leaves out at its beginning (0.2 s, rarely 3 s),
+ * `SILENT_MS` 30 s, and up to `LOOK_MS` 10 s to the next look: 56 to 59 s. With heartbeats rarer
+ * than every 15 s it takes that much longer.
  *
  * A reader that takes nothing but answers the probes of its closed window is alive: how long it may
  * go on like that is the hub's business.
@@ -133,7 +133,7 @@ function cutOff(socket: Socket): void {
   try {
     socket.resetAndDestroy()
   } catch {
-    // TLS has no reset.
+    // TLS has no reset; of an HTTP/2 session over TLS (in somebody's application) this ends the stream.
     socket.destroy()
   }
 }

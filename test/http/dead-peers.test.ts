@@ -6,7 +6,7 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { EventEmitter, once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { Agent, request } from 'node:http'
-import { endianness } from 'node:os'
+import { endianness, networkInterfaces } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { loadConfig } from '../../src/config.js'
@@ -82,7 +82,9 @@ function connections(port: number) {
 }
 
 function realPeers(): void {
+  const addresses = networkInterfaces().lo?.map(({ address }) => address) ?? []
   for (const host of ['127.0.0.1', '::1']) {
+    if (!addresses.includes(host)) continue
     t.test(`readers that vanish are cut, from ${host}`, async (t) => {
       const gateway = await watching(t, 1_000, host)
       const idle = await subscribe(gateway.url, ['idle'])
