@@ -13,11 +13,13 @@ export const SUBSCRIBE_BATCH = 512
 /** Heads in one answer of the regular check. */
 export const HEADS_PAGE = 1000
 /** ms between two checks: how long a lost last message can stay unnoticed. */
-export const CHECK_EVERY = 2000
+export const CHECK_EVERY = 1000
 /** ms until an unanswered check is a dead connection. */
 export const CHECK_TIMEOUT = 5000
-/** ms until an append is given up (the seam's promise). */
-export const APPEND_TIMEOUT = 2000
+/** ms that a check may go unanswered before the log calls itself out of order. */
+export const SILENCE = 1000
+/** ms until an append is given up: the seam promises an answer within 2 s, and it has a way to go. */
+export const APPEND_TIMEOUT = 1800
 /** ms between attempts to connect: first, and at most. Short, for an append waits 2 s at the most. */
 export const RECONNECT_DELAYS = { first: 50, most: 500 } as const
 /** ms between sendings of a batch that Redis refuses for now (loading, read-only, out of memory). */

@@ -4,6 +4,7 @@ import { SluiceError } from '../../wire/errors.js'
 import type { LogListener, Retention } from '../log.js'
 import { createFollower, type Follower } from './follower.js'
 import { type Argument, callFunction, type FunctionName, isEmptyLog, isReply } from './functions.js'
+import { SILENCE } from './limits.js'
 import { createLink } from './link.js'
 import { createReader, type Reader } from './reader.js'
 import { createWriter, type Writer } from './writer.js'
@@ -52,6 +53,8 @@ export function createPartition(options: PartitionOptions): Partition {
   let stopped = false
   let checkTimer: NodeJS.Timeout | undefined
   let checkFault: string | undefined
+  /** When the check under way was asked, in ms; 0 while there is none. */
+  let asked = 0
   let started: { resolve(): void; reject(error: Error): void } | undefined
   const heard = (order: number) => {
     if (order > seen) seen = order
@@ -168,7 +171,9 @@ export function createPartition(options: PartitionOptions): Partition {
     clearTimeout(checkTimer)
     if (stopped) return
     checkTimer = setTimeout(() => {
+      asked = Date.now()
       void follower.check().then(() => {
+        asked = 0
         if (followers.client !== undefined) scheduleCheck()
       })
     }, options.checkEvery)
@@ -198,6 +203,8 @@ export function createPartition(options: PartitionOptions): Partition {
     fault() {
       if (commands.client === undefined) return `${where('command')}: ${commands.trouble}`
       if (followers.client === undefined) return `${where('followers’')}: ${followers.trouble}`
+      // Said long before the connection is given up: a load balancer needs to know now.
+      if (asked !== 0 && Date.now() - asked > SILENCE) return 'Redis does not answer'
       return checkFault
     },
   }
