@@ -173,6 +173,11 @@ export class Stream implements SinkOwner {
   }
 
   tellEnd(feed: Feed, end: End): void {
+    // No event says so here, yet the cursor has to pass the end: coming back is answered 204 then.
+    if (this.format === 'raw') {
+      this.#write(chunk(`${idLine(this.cursor)}\n`))
+      return
+    }
     const data = { channel: feed.channel.name, reason: end.reason }
     this.#control('stream.end', data, this.cursor)
   }

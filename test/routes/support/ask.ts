@@ -62,3 +62,14 @@ export async function publish(url: string, channel: string, data: unknown): Prom
 export function poll(url: string, query: string, headers: Record<string, string> = {}) {
   return ask(`${url}/v1/events?${query}`, { headers: { accept: 'application/json', ...headers } })
 }
+
+/** More events than any log keeps of a channel that keeps five: on Redis trimming is done by the hundred. */
+export async function overrun(url: string, channel: string): Promise<string> {
+  const first = await publish(url, channel, 'first')
+  for (let batch = 0; batch < 2; batch++) {
+    const events = Array.from({ length: 300 }, (_, i) => ({ channel, data: 300 * batch + i }))
+    const { status, text } = await post(`${url}/v1/events`, events)
+    if (status !== 201) throw new Error(text)
+  }
+  return first
+}
