@@ -4,6 +4,7 @@
  */
 import type { ChannelRead, EndEntry, Entry } from '../log/log.js'
 import type { EphemeralEvent } from '../wire/event.js'
+import type { Position } from '../wire/position.js'
 import { eventBlock, eventBlockWithId, type Format } from '../wire/sse.js'
 import type { Channel } from './channel.js'
 import { chunk } from './chunk.js'
@@ -123,11 +124,12 @@ export class Feed implements PageOwner {
   }
 
   /**
-   * Takes in what was read of the log after `after`. `contiguous`: the channel was followed, without
-   * an interruption, from before the read was asked for until now, so that nothing lies between the
-   * end of a complete read and the live tail.
+   * Takes in what was read of the log after `after`, as of `snapshot`. `contiguous`: the channel was
+   * followed, without an interruption, from before the read was asked for until now, so that whatever
+   * is newer than the snapshot has come, or will come, as a live entry.
    */
-  absorb(read: ChannelRead, after: number, tag: number, contiguous: boolean): void {
+  absorb(read: ChannelRead, after: number, snapshot: Position, contiguous: boolean): void {
+    const { tag } = snapshot
     const from = Math.max(after, read.gap?.floor.order ?? 0)
     const first = read.entries[0]
     const before = first === undefined || first.prev === 0 ? from : Math.min(first.prev, from)
@@ -139,17 +141,19 @@ export class Feed implements PageOwner {
       const hint = read.entries.reduce((sum, entry) => sum + roughBytes(entry), 0)
       for (const entry of read.entries) page = this.#append(page, entry, hint)
     }
-    const last = read.entries.at(-1)
-    if (last?.kind === 'end') this.ended = last
-    if (read.closed !== undefined && this.ended === undefined) {
+    if (!contiguous) return
+    if (read.closed !== undefined) {
       const { position, reason } = read.closed
       this.ended = { order: position.order, tag: position.tag, reason }
     }
-    if (!read.complete || !contiguous) return
+    if (!read.complete) return
+    const last = read.entries.at(-1)
     // The tail may have begun meanwhile; what was read reaches into it then, and stays a page.
     if (this.#tail === undefined && present === undefined) this.#tail = page
     else if (this.#tail === undefined) this.#adoptTail(emptyPage(last?.order ?? from, tag))
-    else if (this.#tail.size === 0 && read.entries.length === 0) {
+    else if (this.#tail.size === 0 && last === undefined && this.#tail.from <= snapshot.order) {
+      // Only as far as the snapshot reaches: answers come in any order, and an older one knows nothing
+      // of what lies between it and a tail that a newer one has set.
       this.#tail.from = Math.min(this.#tail.from, before)
     }
   }

@@ -160,6 +160,8 @@ export function createHub(options: HubOptions): Hub {
     deleted(name, upTo) {
       flush()
       const channel = channels.get(name)
+      // What was read before says nothing about the channel as it is now.
+      if (channel !== undefined) channel.generation++
       for (const feed of channel?.feeds ?? []) {
         feed.clear(upTo, log.position(feed.channel.partition).tag)
         for (const share of feed.subscriptions) share.reopen(feed)

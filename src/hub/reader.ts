@@ -35,7 +35,7 @@ export function createReader(log: Log): Reader {
       return result.channels.map((channel, i) => {
         const feed = feeds[i]!
         const contiguous = feed.channel.generation === generations[i]
-        feed.absorb(channel, afters[i]!, result.snapshot.tag, contiguous)
+        feed.absorb(channel, afters[i]!, result.snapshot, contiguous)
         return channel.gap
       })
     } finally {

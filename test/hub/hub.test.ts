@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
 import { PAGE_BYTES } from '../../src/hub/pages.js'
-import type { Log, LogListener } from '../../src/log/log.js'
+import type { Entry, Log, LogListener } from '../../src/log/log.js'
 import { formatPosition } from '../../src/wire/position.js'
 import { settled, stage } from './stage.js'
 
@@ -206,7 +206,13 @@ t.test(
 /** A log whose listener can be kept from hearing things. */
 function faulty() {
   let heard: LogListener | undefined
-  const state = { deaf: false, held: [] as (() => void)[], holdReads: false }
+  const state = {
+    deaf: false,
+    /** What was not heard while deaf. */
+    late: [] as Entry[],
+    held: [] as (() => void)[],
+    holdReads: false,
+  }
   const wrap = (log: Log): Log => ({
     ...log,
     position: log.position,
@@ -215,7 +221,8 @@ function faulty() {
       return log.start({
         ...listener,
         entry: (entry) => {
-          if (!state.deaf) listener.entry(entry)
+          if (state.deaf) state.late.push(entry)
+          else listener.entry(entry)
         },
       })
     },
@@ -393,5 +400,35 @@ t.test(
       t.same(new Set([...sink.events.slice(0, i + 1), ...rest.events]), new Set(sink.events))
       t.equal(rest.events.length, 40 - i - 1, 'none twice')
     }
+  },
+)
+
+t.test(
+  'answers of the store that come in another order than they were asked lose nothing',
+  async (t) => {
+    const { wrap, state, listener } = faulty()
+    const { log, open, publish } = await stage(t, { wrap })
+    await publish('a', 1)
+    const before = log.position(0)
+    state.holdReads = true
+    const opening = open(['a'], formatPosition(before.order, before.tag))
+    await settled()
+    // The first reader's question is answered with "nothing new", but the answer is still on its way
+    // when an event comes, is read past by a second reader, and only then arrives as a message.
+    state.deaf = true
+    await publish('a', 2)
+    state.deaf = false
+    state.holdReads = false
+    const second = await open(['a'])
+    t.same(second.events, [])
+    for (const entry of state.late) listener().entry(entry)
+    for (const release of state.held.splice(0)) release()
+    const first = await opening
+    await settled(10)
+    t.same(first.events, ['a=2'])
+    await publish('a', 3)
+    await settled()
+    t.same(first.events, ['a=2', 'a=3'])
+    t.same(second.events, ['a=3'])
   },
 )
