@@ -118,3 +118,34 @@ t.test('22: a reader that wakes up in time has lost nothing', async (t) => {
   const seen = [...text.matchAll(/data: \{"id":"(\d+-\d+)"/g)].map((match) => match[1])
   t.same(seen, ids)
 })
+
+for (const format of ['envelope', 'raw']) {
+  t.test(
+    `22: a reader that wakes up too late is told, or cut off where it can’t be (${format})`,
+    async (t) => {
+      const { url } = await start(t, { retentionEvents: 5, drainMs: 0 })
+      const stuck = await connect(url)
+      t.teardown(stuck.destroy)
+      stuck.write(`GET /v1/events?channel=a&format=${format} HTTP/1.1\r\nHost: x\r\n\r\n`)
+      await stuck.until(/\nid: |retry: /)
+      stuck.pause()
+      // More than the sockets and the node's pages hold together.
+      let last = ''
+      for (let i = 0; i < 250; i++) last = await publish(url, 'a', 'x'.repeat(200_000))
+      stuck.resume()
+      if (format === 'raw') {
+        t.notMatch(await stuck.rest(), last, 'cut off before the events behind the gap')
+        return
+      }
+      const text = await stuck.until(new RegExp(`data: \\{"id":"${last}`))
+      t.equal(text.match(/event: stream\.gap/g)?.length, 1, 'told once')
+      const [, next] = /event: stream\.gap\ndata: .*"next":"([\d-]+)"/.exec(text) ?? []
+      const behind = text.slice(text.indexOf('event: stream.gap'))
+      t.equal(
+        /data: \{"id":"([\d-]+)"/.exec(behind)?.[1],
+        next,
+        'everything from `next` on follows',
+      )
+    },
+  )
+}
