@@ -104,6 +104,7 @@ for (const [type, line, limit] of [
       const answer = await wire.until(/"retryable":\w+.*\}/)
       t.match(answer, /^HTTP\/1\.1 413 .*"event_too_large"/s)
       t.match(answer, /"appended":1/)
+    wire.destroy()
     },
   )
 }
