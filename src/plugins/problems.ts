@@ -55,7 +55,8 @@ function discardBody(request: FastifyRequest['raw']): void {
   timer.unref()
   request.once('close', () => clearTimeout(timer))
   request.once('end', () => clearTimeout(timer))
-  request.resume()
+  // Whoever was reading has stopped; its listeners would keep the rest from flowing.
+  request.removeAllListeners('readable').resume()
 }
 
 /** All that Fastify routes by itself. */

@@ -104,7 +104,12 @@ for (const [type, line, limit] of [
       const answer = await wire.until(/"retryable":\w+.*\}/)
       t.match(answer, /^HTTP\/1\.1 413 .*"event_too_large"/s)
       t.match(answer, /"appended":1/)
-    wire.destroy()
+      wire.write('0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+      t.match(
+        await wire.rest(),
+        /\{"status":"ok"\}$/,
+        'the rest is dropped, the connection goes on',
+      )
     },
   )
 }
