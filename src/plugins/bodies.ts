@@ -3,8 +3,11 @@
  * stream. Content types are matched exactly: `application/jsonx` is not JSON.
  */
 import { isUtf8 } from 'node:buffer'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Socket } from 'node:net'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { SluiceError } from '../wire/errors.js'
+import { sendProblem } from './problems.js'
 
 /** Milliseconds that a body read whole may take: a sender who drips bytes holds memory. */
 export const BODY_MS = 8_000
@@ -30,34 +33,33 @@ const MEDIA_TYPE = /^([a-z]+\/[a-z0-9.+-]+)[ ]*((?:;[ ]*[a-z0-9-]+=(?:[^\s;"]+|"
 const seen = new Map<string, Body['type']>()
 const MAX_SEEN = 100
 
-function knownBodyType(contentType: string): Body['type'] {
-  let type = seen.get(contentType)
-  if (type === undefined) {
-    type = bodyType(contentType)
-    if (seen.size < MAX_SEEN) seen.set(contentType, type)
-  }
+function knownBodyType(contentType: string): Body['type'] | undefined {
+  const known = seen.get(contentType)
+  if (known !== undefined) return known
+  const type = bodyType(contentType)
+  if (type !== undefined && seen.size < MAX_SEEN) seen.set(contentType, type)
   return type
 }
 
-/** The kind of body a Content-Type promises. */
-export function bodyType(contentType: string): Body['type'] {
+/** The kind of body a Content-Type promises; undefined: none that is read here. */
+export function bodyType(contentType: string): Body['type'] | undefined {
   const match = MEDIA_TYPE.exec(contentType.toLowerCase().trimEnd())
   const type = match === null ? undefined : TYPES[match[1]!]
   const charset = /charset="?([^\s;"]+)/.exec(match?.[2] ?? '')?.[1] ?? 'utf-8'
-  if (type === undefined || !['utf-8', 'utf8', 'us-ascii'].includes(charset)) {
-    throw new SluiceError('media_type_unsupported')
-  }
-  return type
+  return ['utf-8', 'utf8', 'us-ascii'].includes(charset) ? type : undefined
 }
 
-const EMPTY = Buffer.alloc(0)
-
-type Done = (error: Error | null, text?: string) => void
-
-interface Reading {
+/** The request whose body a connection is receiving, and since when. */
+interface Arrival {
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+  /** Milliseconds since the epoch. */
   readonly since: number
-  fail(error: SluiceError): void
 }
+
+/** On the socket: found again without a collection of requests, which V8 would have to go through. */
+const ARRIVAL = Symbol('arrival')
+type Uploader = Socket & { [ARRIVAL]?: Arrival | undefined }
 
 export interface BodyLimits {
   /** Bytes of a body that is read whole. */
@@ -70,12 +72,20 @@ export function registerBodies(
   app: FastifyInstance,
   { maxBytes, bodyMs = BODY_MS }: BodyLimits,
 ): void {
-  const readings = new Set<Reading>()
+  const uploaders = new Set<Uploader>()
+  function forget(this: Uploader): void {
+    uploaders.delete(this)
+  }
   const sweeper = setInterval(
     () => {
       const late = Date.now() - bodyMs
-      for (const reading of readings) {
-        if (reading.since < late) reading.fail(new SluiceError('body_timeout'))
+      for (const socket of uploaders) {
+        const arrival = socket[ARRIVAL]
+        if (arrival === undefined || arrival.since > late) continue
+        socket[ARRIVAL] = undefined
+        const { request, reply } = arrival
+        if (!request.raw.complete && !reply.sent)
+          sendProblem(reply, new SluiceError('body_timeout'))
       }
     },
     Math.min(SWEEP_MS, bodyMs),
@@ -83,54 +93,43 @@ export function registerBodies(
   sweeper.unref()
   app.addHook('onClose', async () => clearInterval(sweeper))
 
-  function readWhole(stream: FastifyRequest['raw'], done: Done): void {
-    if (Number(stream.headers['content-length'] ?? 0) > maxBytes) {
-      done(new SluiceError('body_too_large'))
-      return
+  /** Refuses what can't be read, before it is. */
+  app.addHook('preParsing', (request, reply, _payload, next) => {
+    const { headers, socket } = request.raw
+    const contentType = headers['content-type']
+    if (contentType === undefined && !hasBody(headers)) return next()
+    const type = knownBodyType(contentType ?? '')
+    if (type === undefined || (headers['content-encoding'] ?? 'identity') !== 'identity') {
+      return next(new SluiceError('media_type_unsupported'))
     }
-    let whole: Buffer | undefined
-    let chunks: Buffer[] | undefined
-    let size = 0
-    const finish = (error: Error | null, text?: string) => {
-      if (!readings.delete(reading)) return
-      // What still comes is taken and forgotten: the answer has to find its way back.
-      if (error !== null) stream.removeAllListeners('data').resume()
-      done(error, text)
+    if (type === 'ndjson' || type === 'sse') return next()
+    const uploader = socket as Uploader
+    uploader[ARRIVAL] = { request, reply, since: Date.now() }
+    if (!uploaders.has(uploader)) {
+      uploaders.add(uploader)
+      uploader.on('close', forget)
     }
-    const reading: Reading = { since: Date.now(), fail: (error) => finish(error) }
-    readings.add(reading)
-    stream.on('data', (bytes: Buffer) => {
-      size += bytes.length
-      if (size > maxBytes) finish(new SluiceError('body_too_large'))
-      else if (whole === undefined) whole = bytes
-      else if (chunks === undefined) chunks = [whole, bytes]
-      else chunks.push(bytes)
-    })
-    stream.on('end', () => {
-      const bytes = chunks === undefined ? (whole ?? EMPTY) : Buffer.concat(chunks)
-      if (isUtf8(bytes)) finish(null, bytes.toString('utf8'))
-      else finish(new SluiceError('body_invalid', { detail: 'The body is not UTF-8' }))
-    })
-    stream.on('error', finish)
-    stream.on('close', () => {
-      if (readings.has(reading)) finish(new SluiceError('body_invalid', { detail: 'It broke off' }))
-    })
-  }
+    next()
+  })
 
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('*', (request, payload, done) => {
-    const encoding = request.headers['content-encoding'] ?? 'identity'
-    let type: Body['type']
-    try {
-      if (encoding !== 'identity') throw new SluiceError('media_type_unsupported')
-      type = knownBodyType(request.headers['content-type'] ?? '')
-    } catch (error) {
-      return done(error as Error)
-    }
-    if (type === 'ndjson' || type === 'sse') return done(null, { type, stream: request.raw })
-    readWhole(payload as FastifyRequest['raw'], (error, text) => {
-      if (error === null) done(null, { type, text })
-      else done(error)
+  for (const type of ['application/json', 'text/plain']) {
+    app.addContentTypeParser(
+      type,
+      { parseAs: 'buffer', bodyLimit: maxBytes },
+      (_request, bytes: Buffer, done) => {
+        if (isUtf8(bytes)) done(null, { type: TYPES[type], text: bytes.toString('utf8') })
+        else done(new SluiceError('body_invalid', { detail: 'The body is not UTF-8' }))
+      },
+    )
+  }
+  for (const type of ['application/x-ndjson', 'text/event-stream']) {
+    app.addContentTypeParser(type, (request, _payload, done) => {
+      done(null, { type: TYPES[type], stream: request.raw })
     })
-  })
+  }
+}
+
+function hasBody(headers: IncomingHttpHeaders): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
 }
