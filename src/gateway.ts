@@ -91,7 +91,7 @@ export const gatewayPlugin: FastifyPluginAsync<GatewayOptions> = async (app, opt
   })
 
   app.setValidatorCompiler(validatorCompiler)
-  registerBrowsers(app, config.corsOrigins)
+  await registerBrowsers(app, config.corsOrigins)
   registerProblems(app, METHODS, logger)
   registerAuthentication(app)
   registerBodies(app, { maxBytes: config.maxBodyBytes, bodyMs: internals.bodyMs })

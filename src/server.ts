@@ -81,11 +81,11 @@ export async function startGateway(
     next(nameless ? new SluiceError('request_invalid', { detail: 'Host is missing' }) : undefined)
   })
   app.setErrorHandler((error, _request, reply) => sendProblem(reply, toSluiceError(error, logger)))
+  await registerBrowsers(app, config.corsOrigins)
   await app.register(gatewayPlugin, { config, logger, internals })
   // A scope of its own, after the gateway's: hooks of the root come before those of its scopes, so
   // that the goodbyes would be waited for before they are said.
   await app.register(async (rest) => {
-    registerBrowsers(rest, config.corsOrigins)
     rest.setNotFoundHandler(sendNotFound)
     rest.addHook('preClose', () => goodbyes(app.server, config.drainMs))
   })
