@@ -4,7 +4,7 @@
  */
 import { randomInt } from 'node:crypto'
 import { SluiceError } from '../wire/errors.js'
-import { COUNTERS, msOf, type Position, TAGS } from '../wire/position.js'
+import { COUNTERS, msOf, type Position, PROCESS_TAGS, tagOf } from '../wire/position.js'
 import { ageLimitAt, gapAfter } from './gap.js'
 import { createKeyring, fingerprint, keyName } from './keyring.js'
 import type {
@@ -58,7 +58,7 @@ function ownText(text: string): string {
 
 export function createMemoryLog(options: MemoryLogOptions): Log {
   const now = options.now ?? Date.now
-  const tag = options.tag ?? randomInt(1, TAGS)
+  const process = options.tag ?? randomInt(1, PROCESS_TAGS)
   const count = options.partitions ?? 1
   const limitBytes = options.limitBytes ?? 512 * 1024 * 1024
   const shelves = new Map<string, Shelf>()
@@ -77,7 +77,10 @@ export function createMemoryLog(options: MemoryLogOptions): Log {
   let arrivals: Shelf[] = []
   let evicted = 0
 
-  const at = (order: number): Position => ({ order, tag })
+  const at = (partition: number, order: number): Position => ({
+    order,
+    tag: tagOf(partition, process),
+  })
 
   function shelfOf(channel: string): Shelf {
     let shelf = shelves.get(channel)
@@ -123,14 +126,19 @@ export function createMemoryLog(options: MemoryLogOptions): Log {
     const entry: EventEntry = {
       kind: 'event',
       order,
-      tag,
+      tag: tagOf(shelf.partition, process),
       prev: shelf.head,
       channel,
       name,
       data: ownText(data),
       sender,
     }
-    const receipt = { channel, position: at(order), time: msOf(order), duplicate: false }
+    const receipt = {
+      channel,
+      position: at(shelf.partition, order),
+      time: msOf(order),
+      duplicate: false,
+    }
     if (key !== undefined) keyring.remember(draft, key, receipt)
     place(shelf, entry)
     return receipt
@@ -165,8 +173,10 @@ export function createMemoryLog(options: MemoryLogOptions): Log {
     const shelf = shelves.get(channel)
     if (shelf === undefined) {
       // Never heard of: nothing of it can be newer than the partition's horizon.
-      const { horizon } = partitions[partitionOf(channel, count)]!
-      const gap = horizon > after ? { reason: 'expired' as const, floor: at(horizon) } : undefined
+      const partition = partitionOf(channel, count)
+      const { horizon } = partitions[partition]!
+      const gap =
+        horizon > after ? { reason: 'expired' as const, floor: at(partition, horizon) } : undefined
       return { channel, entries: [], complete: true, gap }
     }
     const ageLimit = ageLimitAt(now(), shelf.retention.maxAge)
@@ -183,7 +193,7 @@ export function createMemoryLog(options: MemoryLogOptions): Log {
       channel,
       entries: shelf.entries.slice(first, first + share),
       complete: first + share >= shelf.entries.length,
-      gap: found === undefined ? undefined : { reason: found.reason, floor: at(found.floor) },
+      gap: found && { reason: found.reason, floor: at(shelf.partition, found.floor) },
       closed: shelf.end && { position: shelf.end, reason: shelf.end.reason },
     }
   }
@@ -243,7 +253,14 @@ export function createMemoryLog(options: MemoryLogOptions): Log {
       const shelf = shelfOf(channel)
       if (shelf.end !== undefined) return shelf.end
       const order = nextOrder(partitions[shelf.partition]!)
-      const end: EndEntry = { kind: 'end', order, tag, prev: shelf.head, channel, reason }
+      const end: EndEntry = {
+        kind: 'end',
+        order,
+        tag: tagOf(shelf.partition, process),
+        prev: shelf.head,
+        channel,
+        reason,
+      }
       place(shelf, end)
       return end
     },
@@ -257,7 +274,7 @@ export function createMemoryLog(options: MemoryLogOptions): Log {
     },
 
     async read(partition, requests, limit): Promise<ReadResult> {
-      const snapshot = at(partitions[partition]!.last)
+      const snapshot = at(partition, partitions[partition]!.last)
       const busy = requests.filter(({ channel, after }) => {
         const shelf = shelves.get(channel)
         return shelf !== undefined && shelf.head > after
@@ -269,15 +286,22 @@ export function createMemoryLog(options: MemoryLogOptions): Log {
     async seek(partition, channels, start) {
       const { last } = partitions[partition]!
       const starts = channels.map((channel) => startOf(channel, start, last))
-      return { position: at(Math.min(last, ...starts)), starts }
+      return { position: at(partition, Math.min(last, ...starts)), starts }
     },
 
     async locate(partition, position): Promise<Standing> {
       const { last, birth } = partitions[partition]!
-      const known = position.tag === tag && position.order >= birth && position.order <= last
+      const known =
+        position.tag === tagOf(partition, process) &&
+        position.order >= birth &&
+        position.order <= last
       if (known) return { known }
       // From before this process: everything it holds came after.
-      return { known, reason: 'unknown', resume: at(position.order < birth ? birth : last) }
+      return {
+        known,
+        reason: 'unknown',
+        resume: at(partition, position.order < birth ? birth : last),
+      }
     },
 
     async info(channel): Promise<ChannelInfo | undefined> {
@@ -292,6 +316,6 @@ export function createMemoryLog(options: MemoryLogOptions): Log {
     unfollow(channel) {
       followed.delete(channel)
     },
-    position: (partition) => at(partitions[partition]!.last),
+    position: (partition) => at(partition, partitions[partition]!.last),
   }
 }

@@ -9,7 +9,7 @@
  *     p S NNNNNNN  P TTT CC D…  P TTT CC D…
  *       │ newest   │ │   │  └ ms before the newest, 5 bits a digit, the last digit below 32
  *       │ ms       │ │   └ counter
- *       │          │ └ tag
+ *       │          │ └ tag of the process
  *       │          └ partition
  *       └ how many partitions the log has, less one
  *
@@ -36,8 +36,9 @@ import {
   msOf,
   ORIGIN,
   type Position,
+  PROCESS_TAGS,
   parsePosition,
-  TAGS,
+  tagOf,
 } from './position.js'
 
 /** Position by partition. A partition that is not in it was never read by this stream. */
@@ -86,7 +87,8 @@ function formatVector(cursor: Cursor, partitions: number): string {
   for (const [partition, { order, tag }] of cursor) {
     const ms = msOf(order)
     const counter = order - ms * COUNTERS
-    text += digits(partition, 1) + digits(tag, 3) + digits(counter, 2) + varint(newest - ms)
+    const process = tag % PROCESS_TAGS
+    text += digits(partition, 1) + digits(process, 3) + digits(counter, 2) + varint(newest - ms)
   }
   return text
 }
@@ -105,7 +107,11 @@ export function parseCursor(text: string, partitions: number): Cursor | undefine
 }
 
 function everywhere(position: Position, partitions: number): Cursor {
-  return new Map(Array.from({ length: partitions }, (_, partition) => [partition, position]))
+  if (partitions === 1) return new Map([[0, position]])
+  const { order, tag } = position
+  const process = tag % PROCESS_TAGS
+  const all = Array.from({ length: partitions }, (_, i) => ({ order, tag: tagOf(i, process) }))
+  return new Map(all.entries())
 }
 
 function least(cursor: Cursor): Position {
@@ -138,14 +144,14 @@ function parseVector(text: string): { partitions: number; cursor: Cursor } | und
   const cursor = new Map<number, Position>()
   while (at < text.length) {
     const partition = take(1)
-    const tag = take(3)
+    const process = take(3)
     const counter = take(2)
     const ms = newest - takeVarint()
     // Written so that NaN, which a foreign digit gives, fails every comparison.
-    if (!(partition < partitions && tag < TAGS && counter < COUNTERS && ms >= 0 && ms < MAX_MS)) {
+    if (!(partition < partitions && process >= 0 && counter < COUNTERS && ms >= 0 && ms < MAX_MS)) {
       return undefined
     }
-    cursor.set(partition, { order: ms * COUNTERS + counter, tag })
+    cursor.set(partition, { order: ms * COUNTERS + counter, tag: tagOf(partition, process) })
   }
   // One partition's cursor is never a vector, and no stream is without a channel. Writing it again
   // finds a partition that stands twice, padded numbers and a newest that isn't the newest.

@@ -278,7 +278,7 @@ t.test('a copy of a batch that arrives after a later one is refused', async (t) 
   const args = (number: number) => [
     'me',
     number,
-    1,
+    '1:0',
     0,
     1,
     'a',

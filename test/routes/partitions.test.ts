@@ -111,3 +111,10 @@ t.test('all channels ended, in whichever partitions: the end, then 204', async (
   t.equal(controlsOf(stream.blocks, 'stream.end').length, 5)
   t.equal((await subscribe(url, channels.slice(0, 5), '', stream.cursor)).status, 204)
 })
+
+t.test('no two events of any partition have the same id', async (t) => {
+  const { url } = await start(t, { partitions: 16 })
+  const drafts = Array.from({ length: 500 }, (_, i) => ({ channel: `c${i % 50}`, data: i }))
+  const { json } = await post(`${url}/v1/events`, JSON.stringify(drafts))
+  t.equal(new Set(json.map(({ id }: { id: string }) => id)).size, 500)
+})

@@ -8,7 +8,13 @@ import {
   MAX_CURSOR_LENGTH,
   parseCursor,
 } from '../../src/wire/cursor.js'
-import { formatPosition, ORIGIN, type Position } from '../../src/wire/position.js'
+import {
+  formatPosition,
+  ORIGIN,
+  type Position,
+  PROCESS_TAGS,
+  tagOf,
+} from '../../src/wire/position.js'
 import { hostileString } from './hostile.js'
 import { anyPosition, NOT_POSITIONS, positionWithin } from './positions.js'
 
@@ -24,8 +30,16 @@ const cursors = fc.integer({ min: 1, max: 64 }).chain((partitions) =>
       maxLength: partitions,
       selector: ([partition]) => partition,
     })
-    .map((entries) => ({ partitions, cursor: new Map<number, Position>(entries) as Cursor })),
+    .map((entries) => ({
+      partitions,
+      cursor: new Map(entries.map(([i, position]) => [i, inPartition(i, position)])) as Cursor,
+    })),
 )
+
+/** The position as that partition's writer would have given it. */
+function inPartition(partition: number, { order, tag }: Position): Position {
+  return { order, tag: tagOf(partition, tag % PROCESS_TAGS) }
+}
 
 t.test('a cursor survives its text, and the text is fit for an id line', async () => {
   fc.assert(
@@ -65,7 +79,8 @@ t.test('sixteen positions within twelve days take at most 200 characters', async
 
 t.test('the longest cursor there can be is still looked at', async (t) => {
   const longest = new Map<number, Position>()
-  for (let i = 0; i < 64; i++) longest.set(i, i === 0 ? { order: 2 ** 53 - 1, tag: 1 } : ORIGIN)
+  for (let i = 0; i < 64; i++)
+    longest.set(i, inPartition(i, i === 0 ? { order: 2 ** 53 - 1, tag: 1 } : ORIGIN))
   const text = formatCursor(longest, 64)
   t.ok(endCursor(text).length <= MAX_CURSOR_LENGTH)
   t.strictSame(parseCursor(text, 64), longest)
@@ -80,8 +95,8 @@ t.test(
       read,
       new Map([
         [0, position],
-        [1, position],
-        [2, position],
+        [1, inPartition(1, position)],
+        [2, inPartition(2, position)],
       ]),
     )
   },
@@ -115,7 +130,7 @@ t.test('what isn’t a cursor is refused and throws nothing', async (t) => {
 })
 
 t.test('a partition that stands twice is refused', async (t) => {
-  const entry = formatCursor(new Map([[1, { order: NOW * 4096, tag: 1 }]]), 4)
+  const entry = formatCursor(new Map([[1, inPartition(1, { order: NOW * 4096, tag: 1 })]]), 4)
   t.ok(parseCursor(entry, 4))
   t.equal(parseCursor(entry + entry.slice(9), 4), undefined)
 })

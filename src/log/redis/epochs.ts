@@ -79,5 +79,10 @@ export function locateIn(history: History, { order, tag }: Position): Standing {
     return { known: false, reason: 'unknown', resume }
   }
   if (order <= epoch.end) return { known: true }
+  // Of a process that still writes: nothing was lost, the position is not there yet.
+  if (epoch === all.at(-1)) {
+    const resume = { order: snapshot.last, tag: snapshot.tag }
+    return { known: false, reason: 'unknown', resume }
+  }
   return { known: false, reason: 'lost', resume: { order: epoch.end, tag } }
 }

@@ -26,6 +26,8 @@ local COUNTERS = 4096
 local US, RS = '\31', '\30'
 local KEY_TTL = 300
 local PRODUCER_TTL = 60
+-- Tags of processes, 18 bits; the partition's number stands above them.
+local PROCESS_TAGS = 262144
 -- Heads forgotten per call, so that no append pays for many.
 local PRUNE = 32
 local MAX_EPOCHS = 1024
@@ -72,15 +74,19 @@ end
 
 -- The meta data with this process's epoch open. `seen`: the newest order that the caller knows of;
 -- a new epoch begins after it, also where this process's clock is behind its predecessor's.
-local function open_epoch(base, partitions, seen)
+-- `layout`: "partitions:index". The index is the upper part of the tag: one process writes to all its
+-- partitions in the same milliseconds, and no id names two events.
+local function open_epoch(base, layout, seen)
   identify()
+  local partitions, index = string.match(layout, '^(%d+):(%d+)$')
+  local tag = tonumber(index) * PROCESS_TAGS + tag
   local meta = load_meta(base)
   if meta ~= nil and meta.run == run then return meta end
   local ms = math.max(now(), math.floor(seen / COUNTERS) + 1)
   if meta == nil then
     local birth = ms * COUNTERS
     meta = { run = run, start = birth, tag = tag, last = birth, birth = birth, horizon = birth,
-      age = 0, partitions = partitions, format = 1 }
+      age = 0, partitions = tonumber(partitions), format = 1 }
   else
     redis.call('RPUSH', base .. ':x',
       text(meta.start) .. ' ' .. text(meta.last) .. ' ' .. text(meta.tag))
@@ -117,7 +123,7 @@ local function closed_mark(base, channel)
   return { order = order, tag = of, prev = prev, reason = reason }
 end
 
--- write: ARGV = producer, number, partitions, seen, channel count,
+-- write: ARGV = producer, number, layout, seen, channel count,
 --   then (channel, maxEvents, maxAge) each, then the operations up to the end:
 --   G <drafts>      then each draft: flags, channel index, name, sender, data [, key, fingerprint]
 --                   flags: 1 = ephemeral, 2 = has a key (added)
@@ -137,8 +143,8 @@ local function write(keys, argv)
     -- A copy that was held up on a connection given up long ago.
     if done > number then return redis.error_reply('SLUICESTALE batch ' .. argv[2]) end
   end
-  local meta = open_epoch(base, tonumber(argv[3]), tonumber(argv[4]))
-  if meta.partitions ~= tonumber(argv[3]) then
+  local meta = open_epoch(base, argv[3], tonumber(argv[4]))
+  if meta.partitions ~= tonumber(string.match(argv[3], '^%d+')) then
     return redis.error_reply('SLUICEPARTITIONS ' .. text(meta.partitions))
   end
   local ms = now()
@@ -350,9 +356,9 @@ end
 
 local function missing() return redis.error_reply('SLUICEEMPTY no log here') end
 
--- open: ARGV = partitions, seen. Makes the partition where there is none. Answer: standing, format, partitions.
+-- open: ARGV = layout, seen. Makes the partition where there is none. Answer: standing, format, partitions.
 local function open(keys, argv)
-  local meta = open_epoch(keys[1], tonumber(argv[1]), tonumber(argv[2]))
+  local meta = open_epoch(keys[1], argv[1], tonumber(argv[2]))
   local answer = standing(keys[1])
   answer[#answer + 1] = text(meta.format)
   answer[#answer + 1] = text(meta.partitions)

@@ -49,6 +49,7 @@ export class RefusedError extends Error {}
 
 export function createPartition(options: PartitionOptions): Partition {
   const { index, base, listener, logger } = options
+  const layout = `${options.partitions}:${index}`
   let seen = 0
   let stopped = false
   let checkTimer: NodeJS.Timeout | undefined
@@ -63,7 +64,7 @@ export function createPartition(options: PartitionOptions): Partition {
 
   /** Makes the partition where there is none, opens this Redis process's epoch, and checks that it is ours. */
   async function open(client: Redis): Promise<void> {
-    const reply = await callFunction(client, 'open', base, [options.partitions, seen])
+    const reply = await callFunction(client, 'open', base, [layout, seen])
     const [format, partitions] = (reply as string[]).slice(-2).map(Number)
     if (format !== FORMAT) {
       throw new RefusedError(`Redis holds data in format ${format}; this version knows ${FORMAT}`)
@@ -145,7 +146,7 @@ export function createPartition(options: PartitionOptions): Partition {
   const reader = createReader(call, options.retentionFor)
   const writer = createWriter({
     base,
-    partitions: options.partitions,
+    layout,
     timeout: options.appendTimeout,
     retentionFor: options.retentionFor,
     client: () => commands.client,

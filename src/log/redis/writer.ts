@@ -20,7 +20,8 @@ import { BATCH_BYTES, BATCH_EVENTS, QUEUE_BYTES, QUEUE_EVENTS, RETRY_DELAY } fro
 
 export interface WriterOptions {
   readonly base: string
-  readonly partitions: number
+  /** Number of partitions and this one's index, as the functions take it. */
+  readonly layout: string
   /** ms until an operation is given up. */
   readonly timeout: number
   readonly retentionFor: (channel: string) => Retention
@@ -148,7 +149,7 @@ export function createWriter(options: WriterOptions): Writer {
 
   async function send(batch: Batch, client: Redis): Promise<void> {
     try {
-      const args = [producer, batch.number, options.partitions, options.seen(), ...batch.args]
+      const args = [producer, batch.number, options.layout, options.seen(), ...batch.args]
       const answer = await callFunction(client, 'write', options.base, args)
       if (flying !== batch) return
       flying = undefined
