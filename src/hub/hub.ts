@@ -308,8 +308,11 @@ export function createHub(options: HubOptions): Hub {
       return streams.size + opening + poller.waiting >= maxStreams
     },
     async publish(drafts) {
-      const receipts = await log.append(drafts)
-      await endOfTurn()
+      const appended = log.append(drafts)
+      // A log in memory has handed the entries over by now; one elsewhere answers in a turn of its own.
+      const delivering = dirty.length > 0
+      const receipts = await appended
+      if (delivering) await endOfTurn()
       return receipts
     },
     openStream,

@@ -60,6 +60,10 @@ export class Share {
     for (const feed of this.feeds) feed.subscriptions.delete(this)
   }
 
+  get #closed(): boolean {
+    return this.phase === 'closed'
+  }
+
   /** Order after which a channel is wanted next. */
   at(feed: Feed): number {
     return this.#elsewhere?.get(feed) ?? this.order
@@ -125,6 +129,8 @@ export class Share {
       }
       for (const piece of pieces) {
         const written = this.#writePiece(piece)
+        // A raw stream is cut at a gap.
+        if (this.#closed) return
         if (this.stream.full) {
           this.#settleElsewhere(written)
           return

@@ -432,3 +432,22 @@ t.test(
     t.same(second.events, ['a=3'])
   },
 )
+
+t.test('a raw stream that comes upon a gap is cut, and nothing else happens', async (t) => {
+  const { wrap, state, listener } = faulty()
+  const { log, open, publish } = await stage(t, { wrap })
+  const raw = await open(['a'], undefined, { format: 'raw' })
+  state.deaf = true
+  await publish('a', 1, 2)
+  await log.delete('a')
+  await publish('a', 3)
+  state.deaf = false
+  listener().interrupted(0)
+  await settled(10)
+  t.ok(raw.destroyed)
+  t.notOk(raw.ended)
+  const writes = raw.writes.length
+  await publish('a', 4)
+  await settled()
+  t.equal(raw.writes.length, writes)
+})
