@@ -13,13 +13,13 @@ import type { Sink, SinkOwner } from '../hub/sink.js'
 export function openSink(
   request: IncomingMessage,
   response: ServerResponse,
-  headers: OutgoingHttpHeaders,
+  headers: Record<string, number | string | string[] | undefined>,
 ): Sink {
   const socket = response.socket
   const ready = request.httpVersion === '1.1' && socket !== null && !socket.destroyed
   // All at once: headers that are set one by one stay with the response as objects, about 1 KB for as
   // long as the stream lives.
-  response.writeHead(200, headers)
+  response.writeHead(200, headers as OutgoingHttpHeaders)
   return ready ? new SocketSink(response, socket) : new ResponseSink(response)
 }
 
