@@ -49,6 +49,8 @@ export interface ConfigSources {
   readonly flags?: Readonly<Record<string, string | boolean | undefined>>
   /** Gives the text of the file, or throws. Default: there is no file. */
   readonly readFile?: (path: string) => string
+  /** What a program says instead of a file, by the file's keys. */
+  readonly options?: Readonly<Record<string, unknown>>
 }
 
 /** The configuration, or a ConfigError with everything that is wrong. */
@@ -57,9 +59,10 @@ export function loadConfig(sources: ConfigSources = {}): Config {
   const problems: ConfigProblem[] = []
   const path = text(flags.config) ?? text(env.SLUICE_CONFIG)
   if (flags.config === true) problems.push(noValue('config'))
-  const file = path === undefined ? {} : readObject(path, sources.readFile, problems)
+  const file =
+    path === undefined ? (sources.options ?? {}) : readObject(path, sources.readFile, problems)
 
-  const fileName = path?.split('/').at(-1) ?? ''
+  const fileName = path?.split('/').at(-1) ?? 'options'
   findUnknown(env, flags, file, fileName, problems)
 
   const config: { -readonly [F in keyof Config]?: Config[F] } = {}

@@ -23,14 +23,64 @@ export type { Logger } from './logger.js'
 export type { Gateway } from './server.js'
 export { type ErrorCode, type Problem, SluiceError } from './wire/errors.js'
 
-/** Any of the configuration's members; the rest has its defaults. */
-export type SluiceOptions = Partial<Config> & {
+/** A duration: `500ms`, `15s`, `5m`, `2h`, `7d`; a bare number is seconds. */
+type Duration = string | number
+/** A size: `256kb`, `4mb`, `1gb`; a bare number is bytes. */
+type Size = string | number
+
+/**
+ * The options of `docs/operating.md` by their camelCase names, checked like those of the command: a
+ * wrong or unknown one throws a ConfigError that says what to do. Variables are not read.
+ */
+export interface SluiceOptions {
+  /** Address to listen on, loopback only. `createGateway` alone. Default `127.0.0.1`. */
+  readonly host?: string
+  /** Port; 0 takes a free one. `createGateway` alone. Default 8080. */
+  readonly port?: number
+  /** Redis that keeps the log. Default: the log lives in memory. */
+  readonly redisUrl?: string
+  /** What all names in Redis begin with. Default `sluice`. */
+  readonly redisPrefix?: string
+  /** Partitions of the log, fixed for the life of the data. Default 1. */
+  readonly partitions?: number
+  /** Origins of pages that may call. Default `loopback`. */
+  readonly corsOrigins?: string | readonly string[]
+  /** Silence after which a stream gets a sign of life. Default `15s`. */
+  readonly heartbeat?: Duration
+  /** Longest life of a stream; 0 = without end. Default 0. */
+  readonly maxAge?: Duration
+  /** Events that a channel keeps. Default 10,000. */
+  readonly retentionEvents?: number
+  /** How long a channel keeps them. Default `24h`. */
+  readonly retentionAge?: Duration
+  /** Retention by pattern; the first match counts. Default none. */
+  readonly channels?: readonly {
+    readonly pattern: string
+    readonly retentionEvents?: number
+    readonly retentionAge?: Duration
+  }[]
+  /** What the log in memory may hold. Default `512mb`. */
+  readonly memoryLimit?: Size
+  /** Streams and waiting polls at one time. Default 20,000. */
+  readonly maxStreams?: number
+  /** Channels on one stream. Default 1,000. */
+  readonly maxChannels?: number
+  /** Data of one event. Default `256kb`. */
+  readonly maxEventSize?: Size
+  /** A body that is read whole. Default `4mb`. */
+  readonly maxBodySize?: Size
+  /** Longest wait for readers and requests at a shutdown. Default `10s`. */
+  readonly drainTime?: Duration
   /** Default: silent. A pino logger or Fastify's own (`app.log`) fits. */
   readonly logger?: Logger
 }
 
-function configOf({ logger: _, ...members }: SluiceOptions): Config {
-  return { ...loadConfig(), ...members }
+/** Options of Fastify's own that `app.register` hands on. */
+type Registration = { readonly prefix?: string; readonly logSerializers?: unknown }
+
+function configOf(options: SluiceOptions & Registration): Config {
+  const { logger: _, prefix: __, logSerializers: ___, ...own } = options
+  return loadConfig({ options: own })
 }
 
 /** The gateway as a Fastify plugin: its routes under the application's prefix, its hooks and error replies for them alone. */
@@ -42,8 +92,8 @@ export const sluice: FastifyPluginAsync<SluiceOptions> = fastifyPlugin(
   { name: 'sluice', fastify: '5.x', encapsulate: true },
 )
 
-/** Starts the gateway as a server of its own. */
-export function createGateway(options: SluiceOptions = {}): Promise<Gateway> {
+/** Starts the gateway as a server of its own; `close()` of what it answers shuts it down. */
+export async function createGateway(options: SluiceOptions = {}): Promise<Gateway> {
   const { logger = silentLogger } = options
   return startGateway(configOf(options), { logger })
 }

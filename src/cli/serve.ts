@@ -72,6 +72,8 @@ async function serve(args: readonly string[], io: Io): Promise<number | undefine
   logger.info({ address: gateway.url, log, mode: 'open' }, 'listening')
   if (io.stdout.isTTY) io.stdout.write(welcome(gateway.url, styleFor(io.stdout, io.env)))
 
+  // A terminal that was closed takes no more: the gateway must end properly, not over its own log.
+  for (const stream of [io.stdout, io.stderr]) stream.on('error', () => {})
   closeWithGrace({ delay: config.drainMs + CLOSING_MS, logger }, async ({ err, signal }) => {
     if (err) logger.fatal({ err }, 'closing after an error')
     else logger.info({ signal, drain: config.drainMs }, 'closing')
@@ -107,7 +109,7 @@ function welcome(url: string, style: Style): string {
   const rows = [
     ['read   ', `curl -N ${events}'`],
     ['write  ', `curl -d 'Hello' -H 'content-type: text/plain' ${events}'`],
-    ['speak  ', `echo 'One word after the other' | sluice publish hello --words --url ${url}`],
+    ['speak  ', `echo 'One word after the other' | npx sluice publish hello --words --url ${url}`],
   ]
   const lines = rows.map(([verb, line]) => `  ${style.bold(verb ?? '')} ${line}\n`)
   return `\n${lines.join('')}\n`

@@ -2,7 +2,7 @@
 import cors from '@fastify/cors'
 import fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
-import { type SluiceOptions, sluice } from '../../src/index.js'
+import { createGateway, type SluiceOptions, sluice } from '../../src/index.js'
 import { ask, poll, post, publish } from '../routes/support/ask.js'
 import { dataOf, subscribe } from '../routes/support/stream.js'
 
@@ -110,7 +110,7 @@ for (const prefix of [undefined, '/realtime']) {
 t.test('two gateways in one application know nothing of each other', async (t) => {
   const app: FastifyInstance = fastify()
   await app.register(sluice, { prefix: '/one' })
-  await app.register(sluice, { prefix: '/two', heartbeatMs: 50 })
+  await app.register(sluice, { prefix: '/two', heartbeat: '50ms' })
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
   t.teardown(() => app.close())
   await publish(`${url}/one`, 'a', 1)
@@ -125,4 +125,18 @@ t.test('closing the application says goodbye to its streams', async (t) => {
   await app.close()
   t.match((await stream.event('stream.bye')).json, { reason: 'draining' })
   t.equal(await stream.over(), 'end')
+})
+
+t.test('wrong options are refused in the same words as wrong flags', async (t) => {
+  const wrong = {
+    redisURL: 'redis://127.0.0.1',
+    maxStreams: -1,
+    heartbeat: 'soon',
+  } as SluiceOptions
+  await t.rejects(createGateway(wrong), {
+    name: 'ConfigError',
+    message: /redisURL.*did you mean redisUrl/,
+  })
+  await t.rejects(createGateway({ host: '0.0.0.0' }), { message: /loopback/ })
+  await t.rejects(async () => await fastify().register(sluice, wrong), { name: 'ConfigError' })
 })
