@@ -20,7 +20,7 @@ export function openSink(
   // All at once: headers that are set one by one stay with the response as objects, about 1 KB for as
   // long as the stream lives.
   response.writeHead(200, headers as OutgoingHttpHeaders)
-  return ready ? new SocketSink(response, socket) : new ResponseSink(response)
+  return ready ? new SocketSink(response, socket) : new ResponseSink(request, response)
 }
 
 class SocketSink implements Sink {
@@ -68,10 +68,12 @@ class ResponseSink implements Sink {
   owner: SinkOwner | undefined
   readonly #response: ServerResponse
 
-  constructor(response: ServerResponse) {
+  constructor(request: IncomingMessage, response: ServerResponse) {
     this.#response = response
     response.on('drain', () => this.owner?.drained())
     response.on('close', () => this.owner?.close())
+    // A pipelined answer whose turn never comes has no socket of its own to hear of.
+    request.socket.once('close', () => this.owner?.close())
   }
 
   write(chunks: Buffer): boolean {

@@ -156,7 +156,8 @@ export function createPoller({ log, use, random }: PollerOptions): Poller {
       const { snapshot, channels } = await log.read(place.partition, requests, limit)
       const part = merge(channels, place.position, snapshot, limit - events.length)
       for (const [i, { channel, gap, closed }] of channels.entries()) {
-        if (gap !== undefined && gap.floor.order <= part.reached.order) {
+        // With the first answer, whatever its events reach: the next cursor may lie in the gap.
+        if (gap !== undefined) {
           const presented = requests[i]!.after === place.position.order ? place.position : null
           const data = gapData(
             channel,

@@ -4,27 +4,15 @@
  * Frames leave only up to the least position that every channel is known to have reached, so that a
  * cursor never passes an event that is still to come.
  */
-import type { GapReason } from '../wire/control.js'
 import type { Position } from '../wire/position.js'
 import type { Feed, Run } from './feed.js'
 import { firstAfter, startOfFrame } from './pages.js'
 
-/** A gap that is to be told when the stream's position reaches its floor. */
-export interface PendingGap {
-  readonly feed: Feed
-  readonly reason: GapReason
-  /** Where the channel had been read to; null where nothing was known. */
-  readonly after: Position | null
-  readonly floor: Position
-}
-
-export type Piece = { readonly run: Run } | { readonly gap: PendingGap }
-
 export interface Harvest {
   /** Channels whose next events aren't in pages: the log must be asked before anything can leave. */
   readonly missing: readonly Feed[]
-  readonly pieces: readonly Piece[]
-  /** Where the subscription stands after the pieces; undefined: has caught up with all channels. */
+  readonly runs: readonly Run[]
+  /** Where the subscription stands after the runs; undefined: has caught up with all channels. */
   readonly reached: Position | undefined
 }
 
@@ -40,7 +28,7 @@ interface Bound {
 }
 
 /** Takes about `budget` bytes of what follows on each channel. */
-export function harvest(reader: Reading, gaps: readonly PendingGap[], budget: number): Harvest {
+export function harvest(reader: Reading, budget: number): Harvest {
   const { feeds } = reader
   const missing: Feed[] = []
   const runs: Run[] = []
@@ -49,17 +37,11 @@ export function harvest(reader: Reading, gaps: readonly PendingGap[], budget: nu
   for (const feed of feeds) {
     if (!take(feed, reader.at(feed), share, runs, bound)) missing.push(feed)
   }
-  if (missing.length > 0) return { missing, pieces: [], reached: undefined }
-  const due = gaps.filter((gap) => gap.floor.order <= bound.order)
+  if (missing.length > 0) return { missing, runs: [], reached: undefined }
   const reached = bound.order === Number.POSITIVE_INFINITY ? undefined : bound
-  const gapPieces = due.map((gap): Piece => ({ gap }))
-  const runPieces = (): Piece[] => runs.map((run): Piece => ({ run }))
-  // One channel's gap lies where it is read from, before its runs, which are in order already.
-  if (feeds.length === 1) return { missing, pieces: [...gapPieces, ...runPieces()], reached }
-  if (runs.length <= 1 && due.length === 0 && reached === undefined) {
-    return { missing, pieces: runPieces(), reached }
-  }
-  return { missing, pieces: merge(runs, due, bound.order), reached }
+  // One channel's runs are in order and end at the bound already.
+  const ordered = feeds.length === 1 || (runs.length <= 1 && reached === undefined)
+  return { missing, runs: ordered ? runs : merge(runs, bound.order), reached }
 }
 
 /** Collects a feed's runs after `from`; lowers the bound to where knowledge or budget ends. False: nothing is known. */
@@ -97,29 +79,25 @@ function lower(bound: Bound, order: number, tag: number): void {
   bound.tag = tag
 }
 
-/** Merges frames and gaps by order, up to `limit`; neighbours on one page become one run again. */
-function merge(runs: readonly Run[], gaps: readonly PendingGap[], limit: number): Piece[] {
-  const frames: { order: number; run?: Run; index: number; gap?: PendingGap }[] = []
+/** Merges frames by order, up to `limit`; neighbours on one page become one run again. */
+function merge(runs: readonly Run[], limit: number): Run[] {
+  const frames: { order: number; run: Run; index: number }[] = []
   for (const run of runs) {
     for (let index = run.begin; index < run.end; index++) {
       const order = run.page.orders[index]!
       if (order <= limit) frames.push({ order, run, index })
     }
   }
-  for (const gap of gaps) frames.push({ order: gap.floor.order, index: 0, gap })
   frames.sort((a, b) => a.order - b.order)
-  const pieces: Piece[] = []
+  const merged: Run[] = []
   let open: { page: Run['page']; begin: number; end: number } | undefined
-  for (const { run, index, gap } of frames) {
-    if (gap !== undefined) {
-      pieces.push({ gap })
-      open = undefined
-    } else if (open !== undefined && open.page === run!.page && open.end === index) {
+  for (const { run, index } of frames) {
+    if (open !== undefined && open.page === run.page && open.end === index) {
       open.end++
     } else {
-      open = { page: run!.page, begin: index, end: index + 1 }
-      pieces.push({ run: open })
+      open = { page: run.page, begin: index, end: index + 1 }
+      merged.push(open)
     }
   }
-  return pieces
+  return merged
 }

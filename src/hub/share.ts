@@ -2,16 +2,27 @@
  * A stream's share of one partition: its channels there, its position, its phase. Knows how to catch
  * up; what to do in which phase says `subscription.ts`.
  */
+
+import type { GapReason } from '../wire/control.js'
 import type { Position } from '../wire/position.js'
 import type { Batch, Feed } from './feed.js'
 import type { Origin } from './origin.js'
 import type { Reader } from './reader.js'
-import { harvest, type PendingGap, type Piece } from './replay.js'
+import { harvest } from './replay.js'
 import type { Stream } from './stream.js'
 import { type Happening, type Phase, transition } from './subscription.js'
 
 /** Bytes taken from pages at once, over all channels of the share. */
 const HARVEST_BYTES = 256 * 1024
+
+/** A gap that is to be told before anything else is. */
+interface PendingGap {
+  readonly feed: Feed
+  readonly reason: GapReason
+  /** Where the channel had been read to. */
+  readonly after: Position
+  readonly floor: Position
+}
 
 /** Most streams never have one: they share this. */
 const NO_GAPS: readonly PendingGap[] = []
@@ -71,7 +82,7 @@ export class Share {
 
   /** Asks the log for what pages don't hold, once. Rejects where it doesn't answer. */
   prepare(reader: Reader): Promise<void> {
-    const { missing } = harvest(this, this.#gaps, 0)
+    const { missing } = harvest(this, 0)
     return missing.length === 0 ? Promise.resolve() : this.#fetch(reader, missing)
   }
 
@@ -120,17 +131,22 @@ export class Share {
     // One turn's worth: a fast reader of a long history must not keep the others waiting.
     for (let budget = 4; budget > 0; budget--) {
       if (this.phase !== 'replaying') return
-      const { missing, pieces, reached } = harvest(this, this.#gaps, HARVEST_BYTES)
+      this.#tellGaps()
+      // A raw stream is cut at a gap.
+      if (this.#closed) return
+      const { missing, runs, reached } = harvest(this, HARVEST_BYTES)
       if (missing.length > 0) {
         const again = () => this.stream.pump(this)
-        // A log that can't be read is asked again by the hub's clock.
-        this.#fetch(reader, missing).then(again, () => {})
+        // A log that can't be read is asked again by the hub's clock; a fault here is this stream's alone.
+        this.#fetch(reader, missing)
+          .then(again, () => {})
+          .catch(() => this.stream.destroy())
         return
       }
-      for (const piece of pieces) {
-        const written = this.#writePiece(piece)
-        // A raw stream is cut at a gap.
-        if (this.#closed) return
+      for (const run of runs) {
+        const written = run.page.orders[run.end - 1]!
+        this.#advance(written, run.page.tag)
+        this.stream.writeRun(this, run)
         if (this.stream.full) {
           this.#settleElsewhere(written)
           return
@@ -178,23 +194,19 @@ export class Share {
     }
   }
 
-  /** Writes a piece and moves past it; answers the order reached. */
-  #writePiece(piece: Piece): number {
-    if ('gap' in piece) {
-      this.#tellGap(piece.gap)
-      return piece.gap.floor.order
+  /**
+   * Before any event that moves the cursor past something that is missing: whoever has read such an
+   * event has read of the gap as well. Rejected: telling it where it ends, in the order of positions;
+   * a reader that was cut on the way there came back with a cursor that knew nothing of its beginning.
+   */
+  #tellGaps(): void {
+    const gaps = this.#gaps
+    this.#gaps = NO_GAPS
+    for (const { feed, reason, after, floor } of gaps) {
+      // On one channel nothing lies between: the cursor moves past the gap with it.
+      if (this.feeds.length === 1) this.#advance(floor.order, floor.tag)
+      this.stream.tellGap(feed, after, reason, floor)
     }
-    const { page, end } = piece.run
-    const last = page.orders[end - 1]!
-    this.#advance(last, page.tag)
-    this.stream.writeRun(this, piece.run)
-    return last
-  }
-
-  #tellGap(gap: PendingGap): void {
-    this.#gaps = this.#gaps.filter((other) => other !== gap)
-    this.#advance(gap.floor.order, gap.floor.tag)
-    this.stream.tellGap(gap.feed, gap.after, gap.reason, gap.floor)
   }
 
   #tellEnds(): void {

@@ -127,22 +127,46 @@ t.test(
   },
 )
 
-t.test('gaps are told where they lie, once, and only for the channel concerned', async (t) => {
-  const { log, open, publish } = await stage(t, { maxEvents: 5 })
+t.test(
+  'a gap is told before anything that moves the cursor past it, and only for its channel',
+  async (t) => {
+    const { log, open, publish } = await stage(t, { maxEvents: 5 })
+    const start = formatPosition(log.position(0).order, log.position(0).tag)
+    await publish('b', 1)
+    await publish('a', 1, 2, 3, 4, 5, 6, 7)
+    await publish('b', 2)
+    const sink = await open(['a', 'b'], start)
+    t.same(sink.events, ['b=1', 'a=3', 'a=4', 'a=5', 'a=6', 'a=7', 'b=2'])
+    const [gap, , first] = sink.frames.slice(1)
+    t.match(JSON.parse(gap!.data), { channel: 'a', after: start, reason: 'trimmed' })
+    t.equal(gap!.id, start, 'cut here, it is told again')
+    t.equal(JSON.parse(gap!.data).next, JSON.parse(first!.data).id)
+    t.equal(sink.told('stream.gap').length, 1)
+    t.same((await open(['a', 'b'], sink.cursor)).told('stream.gap'), [], 'told once')
+  },
+)
+
+t.test('a reader that is cut anywhere around a gap knows of all that is missing', async (t) => {
+  const { log, open, publish } = await stage(t, { maxEvents: 4 })
   const start = formatPosition(log.position(0).order, log.position(0).tag)
-  await publish('b', 1)
-  await publish('a', 1, 2, 3, 4, 5, 6, 7)
-  await publish('b', 2)
-  const sink = await open(['a', 'b'], start)
-  t.same(sink.events, ['b=1', 'a=3', 'a=4', 'a=5', 'a=6', 'a=7', 'b=2'])
-  const [first, gap] = sink.frames.slice(1)
-  t.match(first!.data, '"channel":"b"')
-  t.match(JSON.parse(gap!.data), { channel: 'a', after: start, reason: 'trimmed' })
-  t.equal(JSON.parse(gap!.data).next, JSON.parse(sink.frames[3]!.data).id)
-  t.equal(sink.told('stream.gap').length, 1)
-  for (const cursor of [gap!.id, sink.cursor]) {
-    const again = await open(['a', 'b'], cursor)
-    t.same(again.told('stream.gap'), [])
+  for (let i = 0; i < 12; i++) {
+    await publish('a', i)
+    await publish('b', i)
+  }
+  const all = await open(['a', 'b'], 'earliest')
+  t.equal(all.events.length, 8)
+  await log.close('a', null)
+  await log.delete('b')
+  const whole = await open(['a', 'b'], start)
+  for (const [i, { id }] of whole.frames.entries()) {
+    const told = new Set(
+      whole.frames
+        .slice(0, i + 1)
+        .flatMap((frame) => (frame.event === 'stream.gap' ? [JSON.parse(frame.data).channel] : [])),
+    )
+    const rest = await open(['a', 'b'], id)
+    for (const { channel } of rest.told('stream.gap')) told.add(channel as string)
+    t.same([...told].sort(), ['a', 'b'], `cut after frame ${i}`)
   }
 })
 
