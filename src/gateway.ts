@@ -2,7 +2,7 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import { type Config, createRetention } from './config.js'
 import { type PeerWatchOptions, watchPeers } from './http/dead-peers.js'
-import { createHub } from './hub/hub.js'
+import { createHub, type Hub } from './hub/hub.js'
 import type { Log } from './log/log.js'
 import { createMemoryLog } from './log/memory.js'
 import { createRedisLog } from './log/redis.js'
@@ -53,6 +53,17 @@ function createLog(config: Config, logger: Logger): Log {
   return createMemoryLog({ partitions, retentionFor, limitBytes: memoryLimitBytes })
 }
 
+/** How often a shutdown looks whether everybody has gone, in ms. */
+const DRAIN_LOOK_MS = 20
+
+/** Waits until everybody has read the goodbye or got the answer, but no longer than `ms`. */
+async function idle(hub: Hub, ms: number): Promise<void> {
+  const deadline = Date.now() + ms
+  while (hub.busy > 0 && Date.now() < deadline) {
+    await new Promise((resolve) => setTimeout(resolve, DRAIN_LOOK_MS))
+  }
+}
+
 /** The gateway as a Fastify plugin with routes, hooks and error replies of its own scope. */
 export const gatewayPlugin: FastifyPluginAsync<GatewayOptions> = async (app, options) => {
   const { config, logger, internals = {} } = options
@@ -78,6 +89,7 @@ export const gatewayPlugin: FastifyPluginAsync<GatewayOptions> = async (app, opt
   app.addHook('preClose', async () => {
     draining = true
     hub.drain()
+    await idle(hub, config.drainMs)
   })
   // Not the server's `connection` event: it has no word of Fastify's second server for `localhost`.
   app.addHook('onRequest', (request, _reply, done) => {

@@ -22,8 +22,9 @@ const SOCKET_MARK = 64 * 1024
 const MAX_HEADER_BYTES = 32 * 1024
 /** Milliseconds that the start and the end of a part may take, beside the drain. */
 const PLUGIN_MS = 15_000
-/** How often a shutdown looks whether everybody has gone, in ms. */
-const DRAIN_LOOK_MS = 20
+/** Milliseconds that a shutdown leaves to answers on their way, and how often it looks. */
+const LAST_WORDS_MS = 300
+const LAST_WORDS_LOOK_MS = 20
 
 export interface Gateway {
   /** Where it listens, e.g. `http://127.0.0.1:8080`. */
@@ -87,20 +88,23 @@ export async function startGateway(
   // that the goodbyes would be waited for before they are said.
   await app.register(async (rest) => {
     rest.setNotFoundHandler(sendNotFound)
-    rest.addHook('preClose', () => goodbyes(app.server, config.drainMs))
+    rest.addHook('preClose', () => lastWords(app.server))
   })
   const url = await app.listen({ host: config.host, port: config.port, backlog: 4096 })
   return { url, close: () => app.close() }
 }
 
-/** Waits until everybody has read the goodbye or got the answer, but no longer than `ms`. */
-async function goodbyes(server: Server, ms: number): Promise<void> {
-  const deadline = Date.now() + ms
+/**
+ * Lets answers that were just given leave. Not longer: connections that never sent a request (browsers
+ * open such in advance) have nothing to wait for.
+ */
+async function lastWords(server: Server): Promise<void> {
+  const deadline = Date.now() + LAST_WORDS_MS
   const connections = promisify(server.getConnections.bind(server))
   for (;;) {
     server.closeIdleConnections()
     if (Date.now() >= deadline || (await connections()) === 0) return
-    await new Promise((resolve) => setTimeout(resolve, DRAIN_LOOK_MS))
+    await new Promise((resolve) => setTimeout(resolve, LAST_WORDS_LOOK_MS))
   }
 }
 

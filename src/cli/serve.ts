@@ -52,6 +52,13 @@ export const serveCommand: Command = {
   run: serve,
 }
 
+/**
+ * Signals of a process that is broken. Caught in JavaScript, the instruction that failed is only run
+ * again: a process that should die spins for ever, deaf to everything but SIGKILL.
+ */
+const FATAL: Signal[] = ['SIGILL', 'SIGTRAP', 'SIGABRT', 'SIGBUS', 'SIGFPE', 'SIGSEGV']
+type Signal = NonNullable<closeWithGrace.Options['skip']>[number]
+
 /** Time for everything that isn't draining: the last appends, closing the log. */
 const CLOSING_MS = 5000
 
@@ -74,12 +81,15 @@ async function serve(args: readonly string[], io: Io): Promise<number | undefine
 
   // A terminal that was closed takes no more: the gateway must end properly, not over its own log.
   for (const stream of [io.stdout, io.stderr]) stream.on('error', () => {})
-  closeWithGrace({ delay: config.drainMs + CLOSING_MS, logger }, async ({ err, signal }) => {
-    if (err) logger.fatal({ err }, 'closing after an error')
-    else logger.info({ signal, drain: config.drainMs }, 'closing')
-    await gateway.close()
-    logger.info('closed')
-  })
+  closeWithGrace(
+    { delay: config.drainMs + CLOSING_MS, logger, skip: FATAL },
+    async ({ err, signal }) => {
+      if (err) logger.fatal({ err }, 'closing after an error')
+      else logger.info({ signal, drain: config.drainMs }, 'closing')
+      await gateway.close()
+      logger.info('closed')
+    },
+  )
   return undefined
 }
 

@@ -54,6 +54,10 @@ export interface Hub {
   readonly listener: LogListener
   /** Streams and waiting polls that are open. */
   readonly open: number
+  /** Streams, waiting polls, publishes and uploads under way: what a shutdown waits for. */
+  readonly busy: number
+  /** Something is under way until the answer is called. */
+  hold(): () => void
   /** Whether another stream would be one too many. */
   readonly crowded: boolean
   publish(drafts: readonly Draft[]): Promise<Receipt[]>
@@ -85,6 +89,7 @@ export function createHub(options: HubOptions): Hub {
   let scheduled = false
   let turn = 0
   let opening = 0
+  let held = 0
   let timer: NodeJS.Timeout | undefined
   let lastHeartbeat: { key: string; bytes: Buffer } = { key: '', bytes: Buffer.alloc(0) }
   let now = clock()
@@ -304,16 +309,30 @@ export function createHub(options: HubOptions): Hub {
     get open() {
       return streams.size + poller.waiting
     },
+    get busy() {
+      return streams.size + poller.waiting + held
+    },
+    hold() {
+      held++
+      return () => {
+        held--
+      }
+    },
     get crowded() {
       return streams.size + opening + poller.waiting >= maxStreams
     },
     async publish(drafts) {
-      const appended = log.append(drafts)
-      // A log in memory has handed the entries over by now; one elsewhere answers in a turn of its own.
-      const delivering = dirty.length > 0
-      const receipts = await appended
-      if (delivering) await endOfTurn()
-      return receipts
+      held++
+      try {
+        const appended = log.append(drafts)
+        // A log in memory has handed the entries over by now; one elsewhere answers in a turn of its own.
+        const delivering = dirty.length > 0
+        const receipts = await appended
+        if (delivering) await endOfTurn()
+        return receipts
+      } finally {
+        held--
+      }
     },
     openStream,
     poll: poller.poll,

@@ -81,7 +81,9 @@ export function publishRoutes(app: FastifyInstance, { hub, limits }: RouteContex
     if (type === 'sse' && defaults === undefined) throw new SluiceError('channel_missing')
     const publish = (drafts: readonly Draft[]) => hub.publish(drafts)
     const from = { type, stream: request.raw, defaults, key, source }
-    const result = await ingest({ ...from, publish, idleMs: limits.uploadIdleMs })
+    const done = hub.hold()
+    const upload = ingest({ ...from, publish, idleMs: limits.uploadIdleMs })
+    const result = await upload.finally(done)
     const { appended, duplicates, last } = result
     const id = last === null ? 'null' : `"${formatPosition(last.order, last.tag)}"`
     return created(reply, `{"appended":${appended},"duplicates":${duplicates},"last":${id}}`, false)
