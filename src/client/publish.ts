@@ -43,6 +43,7 @@ export interface PublishReceipt {
 /** Publishes; resolves once the gateway has accepted the event. Throws a GatewayError or a network error. */
 export async function publish(options: PublishOptions): Promise<PublishReceipt> {
   const { channel, signal, timer = systemTimer, random = Math.random } = options
+  if (typeof channel !== 'string') throw new TypeError('name the channel: {channel: "…"}')
   const { key = crypto.randomUUID(), ephemeral = false, attempts = 6 } = options
   const body = options.json ?? JSON.stringify(options.data)
   if (body === undefined) throw new TypeError('the data of an event must be a JSON value')

@@ -74,6 +74,7 @@ export async function* subscribe(options: SubscribeOptions): AsyncGenerator<Item
   const { signal, onState = () => {}, timer = systemTimer, random = Math.random } = options
   const url = eventsUrl(options.url)
   const channels = new Set(options.channels)
+  if (channels.size === 0) throw new TypeError('name the channels: {channels: ["…"]}')
   for (const channel of channels) url.searchParams.append('channel', channel)
   if (options.after !== undefined) url.searchParams.set('after', options.after)
   if (options.rewind !== undefined) url.searchParams.set('rewind', String(options.rewind))

@@ -98,3 +98,16 @@ t.test('a connection whose stream has ended serves the next requests', async (t)
   wire.write(get('/healthz', 'Connection: close\r\n'))
   t.match(await wire.rest(), /\{"status":"ok"\}$/)
 })
+
+t.test('requests that wait behind a stream are freed with their connection', async (t) => {
+  const { url } = await start(t)
+  const wire = await connect(url)
+  wire.write(get('/v1/events?channel=a').repeat(3) + get('/v1/events?channel=a&mode=poll'))
+  await wire.until(/stream\.live/)
+  wire.end()
+  // Asking is what passes the time; a stream that is never freed is never missed by it.
+  const open = async () => (await (await fetch(`${url}/readyz`)).json()).streams as number
+  let streams = await open()
+  for (let i = 0; i < 500 && streams > 0; i++) streams = await open()
+  t.equal(streams, 0)
+})
