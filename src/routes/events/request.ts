@@ -1,7 +1,7 @@
 /** From a subscription's options to what the hub understands. */
 import { createHash } from 'node:crypto'
 import type { From } from '../../hub/origin.js'
-import { isEndCursor, MAX_CURSOR_LENGTH, parseCursor } from '../../wire/cursor.js'
+import { isEndCursor, parseCursor } from '../../wire/cursor.js'
 import { SluiceError } from '../../wire/errors.js'
 import type { Format } from '../../wire/sse.js'
 import { channelOf } from '../channel.js'
@@ -71,9 +71,7 @@ function readStart(after: string | undefined, rewind: string | undefined): From 
 }
 
 function readCursor(text: string, partitions: number): From | 'end' {
-  if (text.length <= MAX_CURSOR_LENGTH && isEndCursor(text)) {
-    if (parseCursor(text.slice('end.'.length), partitions) !== undefined) return 'end'
-  }
+  if (isEndCursor(text)) return 'end'
   const cursor = parseCursor(text, partitions)
   if (cursor === undefined) throw new SluiceError('cursor_invalid')
   return { cursor }
