@@ -126,13 +126,24 @@ export class Feed implements PageOwner {
   /**
    * Takes in what was read of the log after `after`, as of `snapshot`. `contiguous`: the channel was
    * followed, without an interruption, from before the read was asked for until now, so that whatever
-   * is newer than the snapshot has come, or will come, as a live entry.
+   * is newer than the snapshot has come, or will come, as a live entry. Live entries go on after
+   * `frontier`, which a client's cursor may be beyond.
    */
-  absorb(read: ChannelRead, after: number, snapshot: Position, contiguous: boolean): void {
+  absorb(
+    read: ChannelRead,
+    after: number,
+    snapshot: Position,
+    contiguous: boolean,
+    frontier: number,
+  ): void {
     const { tag } = snapshot
     const from = Math.max(after, read.gap?.floor.order ?? 0)
     const first = read.entries[0]
-    const before = first === undefined || first.prev === 0 ? from : Math.min(first.prev, from)
+    const before = Math.min(
+      from,
+      frontier,
+      first === undefined || first.prev === 0 ? from : first.prev,
+    )
     // Somebody else's read may have brought the same by now.
     const present = this.pageAfter(from)
     let page = present ?? emptyPage(before, first?.tag ?? tag)
@@ -150,7 +161,7 @@ export class Feed implements PageOwner {
     const last = read.entries.at(-1)
     // The tail may have begun meanwhile; what was read reaches into it then, and stays a page.
     if (this.#tail === undefined && present === undefined) this.#tail = page
-    else if (this.#tail === undefined) this.#adoptTail(emptyPage(last?.order ?? from, tag))
+    else if (this.#tail === undefined) this.#adoptTail(emptyPage(last?.order ?? before, tag))
     else if (this.#tail.size === 0 && last === undefined && this.#tail.from <= snapshot.order) {
       // Only as far as the snapshot reaches: answers come in any order, and an older one knows nothing
       // of what lies between it and a tail that a newer one has set.

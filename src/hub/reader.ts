@@ -3,7 +3,8 @@
  * only so many reads are under way at once: a thousand streams that come back together are a queue
  * here, not a storm on the store.
  */
-import type { Gap, Log } from '../log/log.js'
+import type { ChannelRead, Gap, Log } from '../log/log.js'
+import type { Position } from '../wire/position.js'
 import type { Feed } from './feed.js'
 
 /** Entries asked for at once: some 64 KiB of small events. */
@@ -25,18 +26,22 @@ export function createReader(log: Log): Reader {
   let reads = 0
 
   async function read(feeds: readonly Feed[], afters: readonly number[]) {
+    // Counted from before following: an interruption while this waits its turn is one, too.
+    const generations = feeds.map((feed) => feed.channel.generation)
     await Promise.all(feeds.map((feed) => feed.channel.follow()))
     if (reads >= MAX_READS) await new Promise<void>((resolve) => queue.push(resolve))
     reads++
     try {
-      const generations = feeds.map((feed) => feed.channel.generation)
       const requests = feeds.map((feed, i) => ({ channel: feed.channel.name, after: afters[i]! }))
-      const result = await log.read(feeds[0]!.channel.partition, requests, READ_ENTRIES)
-      return result.channels.map((channel, i) => {
+      const { partition } = feeds[0]!.channel
+      const { snapshot, channels } = await log.read(partition, requests, READ_ENTRIES)
+      const frontier = log.frontier(partition)
+      return channels.map((whole, i) => {
         const feed = feeds[i]!
         const contiguous = feed.channel.generation === generations[i]
-        feed.absorb(channel, afters[i]!, result.snapshot, contiguous)
-        return channel.gap
+        const told = upTo(whole, snapshot, frontier)
+        feed.absorb(told.read, afters[i]!, told.snapshot, contiguous, frontier)
+        return whole.gap
       })
     } finally {
       reads--
@@ -57,5 +62,26 @@ export function createReader(log: Log): Reader {
       underway.set(key, fresh)
       return fresh
     },
+  }
+}
+
+/**
+ * A read without what followers have not been told yet: that comes as live entries. Or a stream that
+ * reads one channel would be ahead of what it knows of its others, and its cursor with it: what comes
+ * on them a moment later lies before the cursor, and would be taken for read.
+ */
+function upTo(read: ChannelRead, snapshot: Position, frontier: number) {
+  if (snapshot.order <= frontier) return { read, snapshot }
+  const { closed } = read
+  const entries = read.entries.filter(({ order }) => order <= frontier)
+  const cut = entries.length < read.entries.length
+  return {
+    read: {
+      ...read,
+      entries,
+      complete: read.complete || cut,
+      closed: closed && closed.position.order > frontier ? undefined : closed,
+    },
+    snapshot: cut ? { order: frontier, tag: snapshot.tag } : snapshot,
   }
 }

@@ -217,4 +217,10 @@ export interface Log {
    * over. For a stream that is live it is a cursor without anything missing.
    */
   position(partition: number): Position
+  /**
+   * How far the followers have been told: every entry after this order, on a channel whose `follow`
+   * has resolved, is still to be handed over. A read may be ahead of it, where entries travel on
+   * another road than answers do; what it shows beyond is not for followers yet.
+   */
+  frontier(partition: number): number
 }

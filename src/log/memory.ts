@@ -317,5 +317,6 @@ export function createMemoryLog(options: MemoryLogOptions): Log {
       followed.delete(channel)
     },
     position: (partition) => at(partition, partitions[partition]!.last),
+    frontier: (partition) => partitions[partition]!.last,
   }
 }

@@ -139,6 +139,7 @@ export function createRedisLog(options: RedisLogOptions): RedisLog {
     follow: (channel) => of(channel).follower.follow(channel),
     unfollow: (channel) => of(channel).follower.unfollow(channel),
     position: (partition) => partitions[partition]!.follower.position(),
+    frontier: (partition) => partitions[partition]!.follower.frontier(),
 
     async check() {
       await Promise.all(partitions.map((each) => each.follower.check()))

@@ -2,7 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
 import { PAGE_BYTES } from '../../src/hub/pages.js'
 import type { Entry, Log, LogListener } from '../../src/log/log.js'
-import { formatPosition } from '../../src/wire/position.js'
+import { formatPosition, type Position } from '../../src/wire/position.js'
 import { settled, stage } from './stage.js'
 
 t.test('ready comes first, then the replay, then live, with what is new after it', async (t) => {
@@ -234,12 +234,15 @@ function faulty() {
     deaf: false,
     /** What was not heard while deaf. */
     late: [] as Entry[],
+    /** Entries stand still on their way: nothing is lost, they are late. */
+    behind: undefined as Position | undefined,
     held: [] as (() => void)[],
     holdReads: false,
   }
   const wrap = (log: Log): Log => ({
     ...log,
-    position: log.position,
+    position: (partition) => state.behind ?? log.position(partition),
+    frontier: (partition) => state.behind?.order ?? log.frontier(partition),
     start(listener) {
       heard = listener
       return log.start({
@@ -334,6 +337,28 @@ t.test(
     const sink = await opening
     await settled(10)
     t.same(sink.events, ['a=1', 'a=2'])
+  },
+)
+
+t.test(
+  'a read that is ahead of the live entries does not carry a stream past those on its way',
+  async (t) => {
+    const { wrap, state, listener } = faulty()
+    const { log, open, publish } = await stage(t, { wrap })
+    const sink = await open(['a', 'b'])
+    await publish('a', 0)
+    await settled()
+    state.behind = log.position(0)
+    state.deaf = true
+    await publish('a', 1)
+    await publish('b', 2)
+    listener().hole('b', 0)
+    await settled(10)
+    state.deaf = false
+    state.behind = undefined
+    for (const entry of state.late.splice(0)) listener().entry(entry)
+    await settled()
+    t.same(sink.events, ['a=0', 'a=1', 'b=2'])
   },
 )
 

@@ -43,6 +43,8 @@ export interface Follower {
   /** Compares heads with what was handed over. Where there is no answer the connection is dropped. */
   check(): Promise<void>
   position(): Position
+  /** Order up to which everything on settled channels has been handed over. */
+  frontier(): number
   stop(error: Error): void
 }
 
@@ -79,9 +81,16 @@ export function createFollower(options: FollowerOptions): Follower {
   let checking: Promise<void> | undefined
   let verified: Position = { order: 0, tag: 0 }
   let lineage: Snapshot | undefined
+  let frontier = 0
+
+  /** Messages and answers come over one connection, in the order of the partition. */
+  const reached = (order: number) => {
+    if (order > frontier) frontier = order
+  }
 
   const sink: MessageSink = {
     entry(entry: Entry) {
+      reached(entry.order)
       const state = wanted.get(entry.channel)
       if (state === undefined) return
       const { last } = state
@@ -154,7 +163,8 @@ export function createFollower(options: FollowerOptions): Follower {
       callFunction(client, 'heads', base, channels),
     ])
     if (client !== options.client()) return
-    const [, heads] = reply as [string[], string[]]
+    const [standing, heads] = reply as [string[], string[]]
+    reached(readSnapshot(standing).last)
     channels.forEach((channel, i) => {
       const state = states[i]
       if (state === undefined || state !== wanted.get(channel)) return
@@ -203,6 +213,7 @@ export function createFollower(options: FollowerOptions): Follower {
   function accept(snapshot: Snapshot): void {
     lineage = snapshot
     verified = { order: snapshot.last, tag: snapshot.tag }
+    reached(snapshot.last)
     options.heard(snapshot.last)
     options.learn(snapshot)
   }
@@ -259,6 +270,7 @@ export function createFollower(options: FollowerOptions): Follower {
       return checking
     },
     position: () => verified,
+    frontier: () => frontier,
     stop(error) {
       for (const state of wanted.values()) state.reject(error)
       wanted.clear()
