@@ -21,7 +21,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'wire/': [],
   'client/': ['wire/', 'eventsource-parser'],
   // Services.
-  'log/': ['wire/', 'limits.ts', 'metrics.ts', 'node:', 'ioredis'],
+  'log/': ['wire/', 'limits.ts', 'metrics.ts', 'node:', 'ioredis', 'cluster-key-slot'],
   'limits.ts': ['wire/'],
   'logger.ts': [],
   'metrics.ts': ['wire/'],

@@ -8,6 +8,7 @@ import { partitionOf } from './partition.js'
 import { firstContact, within, withoutPassword } from './redis/contact.js'
 import { APPEND_TIMEOUT, CHECK_EVERY, CHECK_TIMEOUT, START_TIMEOUT } from './redis/limits.js'
 import { createPartition, type Partition, type RedisLogger, type Role } from './redis/partition.js'
+import { hashTag } from './redis/slots.js'
 
 export interface RedisLogOptions {
   /** `redis://[user:password@]host:port[/db]`, `rediss://` for TLS. */
@@ -36,11 +37,6 @@ export interface RedisLog extends Log {
 }
 
 const SILENT: RedisLogger = { info() {}, warn() {}, error() {} }
-
-/** The hash tag of a partition: one function, for a cluster needs tags that spread over its slots. */
-function hashTag(index: number): string {
-  return `p${index}`
-}
 
 export function createRedisLog(options: RedisLogOptions): RedisLog {
   const { url, prefix = 'sluice', retentionFor, logger = SILENT } = options
@@ -75,7 +71,7 @@ export function createRedisLog(options: RedisLogOptions): RedisLog {
         createPartition({
           index,
           partitions: count,
-          base: `${prefix}:{${hashTag(index)}}`,
+          base: `${prefix}:{${hashTag(index, count)}}`,
           listener,
           retentionFor,
           appendTimeout,

@@ -30,7 +30,7 @@ export async function startLosingProxy(port: number): Promise<LosingProxy> {
     client.pipe(upstream)
     upstream.on('data', (chunk) => {
       // An idle subscriber gets a message as a chunk of its own: a push of three strings.
-      if (lost !== undefined && chunk.includes('>3\r\n$7\r\nmessage\r\n')) {
+      if (lost !== undefined && chunk.includes('>3\r\n$8\r\nsmessage\r\n')) {
         lost()
         lost = undefined
       } else client.write(chunk)

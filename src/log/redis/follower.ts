@@ -151,7 +151,7 @@ export function createFollower(options: FollowerOptions): Follower {
     const lost = (error: unknown) => {
       options.drop(client, error instanceof Error ? error.message : String(error))
     }
-    if (leave.length > 0) client.unsubscribe(...leave.map((each) => prefix + each)).catch(lost)
+    if (leave.length > 0) client.sunsubscribe(...leave.map((each) => prefix + each)).catch(lost)
     if (join.length > 0) settle(client, join).catch(lost)
   }
 
@@ -159,7 +159,7 @@ export function createFollower(options: FollowerOptions): Follower {
     const states = channels.map((channel) => wanted.get(channel))
     // Sent together: one round trip, and executed in this order.
     const [, reply] = await Promise.all([
-      client.subscribe(...channels.map((each) => prefix + each)),
+      client.ssubscribe(...channels.map((each) => prefix + each)),
       callFunction(client, 'heads', base, channels),
     ])
     if (client !== options.client()) return
@@ -238,7 +238,9 @@ export function createFollower(options: FollowerOptions): Follower {
       schedule()
     },
     async prepare(client) {
-      client.on('message', onMessage)
+      client.on('smessage', onMessage)
+      // The slot has moved: the node says so once, and nothing more will come from it.
+      client.on('moved', () => options.drop(client, 'the partition has moved to another node'))
       const [standing] = (await callFunction(client, 'heads', base, [])) as [string[]]
       const snapshot = readSnapshot(standing)
       // Where the store is as we knew it, what was verified stays; else all begins with what it has.

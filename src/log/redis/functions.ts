@@ -3,9 +3,13 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Redis } from 'ioredis'
 
-const source = readFileSync(new URL('./functions.lua', import.meta.url), 'utf8')
+/** Files of `functions/`, in the order in which they need each other. */
+const PARTS = ['common', 'epochs', 'write', 'read', 'follow'] as const
+const source = PARTS.map((part) =>
+  readFileSync(new URL(`./functions/${part}.lua`, import.meta.url), 'utf8'),
+).join('\n')
 const version = createHash('sha1').update(source).digest('hex').slice(0, 8)
-const library = source.replaceAll('VERSION', version)
+const library = `#!lua name=sluice_VERSION\n${source}`.replaceAll('VERSION', version)
 
 export type FunctionName =
   | 'write'

@@ -1,0 +1,247 @@
+-- Forgets heads that no reader's cursor can be older than; what is forgotten moves the horizon.
+local function prune(base, meta, ms)
+  if meta.age == 0 then return end
+  local limit = (ms - 2 * meta.age) * COUNTERS
+  local old = redis.call('ZRANGEBYSCORE', base .. ':h', '-inf', '(' .. text(limit),
+    'WITHSCORES', 'LIMIT', 0, PRUNE)
+  if #old == 0 then return end
+  local channels = {}
+  for i = 1, #old, 2 do channels[#channels + 1] = old[i] end
+  redis.call('ZREM', base .. ':h', unpack(channels))
+  redis.call('HDEL', base .. ':c', unpack(channels))
+  redis.call('HDEL', base .. ':d', unpack(channels))
+  meta.horizon = math.max(meta.horizon, tonumber(old[#old]))
+  redis.call('HSET', base .. ':m', 'horizon', text(meta.horizon))
+end
+
+local function closed_mark(base, channel)
+  local mark = redis.call('HGET', base .. ':c', channel)
+  if not mark then return nil end
+  local order, of, prev, reason = string.match(mark, '^(%d+) (%d+) (%d+) (.*)$')
+  return { order = order, tag = of, prev = prev, reason = reason }
+end
+
+-- write: ARGV = producer, number, layout, seen, channel count,
+--   then (channel, maxEvents, maxAge) each, then the operations up to the end:
+--   G <drafts>      then each draft: flags, channel index, name, sender, data [, key, fingerprint]
+--                   flags: 1 = ephemeral, 2 = has a key (added)
+--   C <channel index> <reason>
+--   D <channel index>
+-- Answer, one string: tag US last RS result RS result ...; a group: receipts parted by blanks,
+--   <order> new | d<order>:<tag> duplicate | e<time> ephemeral | f<time> its duplicate,
+--   or !c<index> closed | !k<draft> conflict; the end: order US tag US prev US reason; a deletion: 1|0.
+local function write(keys, argv)
+  local base = keys[1]
+  local producer, number = base .. ':p:' .. argv[1], tonumber(argv[2])
+  local before = redis.call('GET', producer)
+  if before then
+    local at = string.find(before, US, 1, true)
+    local done = tonumber(string.sub(before, 1, at - 1))
+    if done == number then return string.sub(before, at + 1) end
+    -- A copy that was held up on a connection given up long ago.
+    if done > number then return redis.error_reply('SLUICESTALE batch ' .. argv[2]) end
+  end
+  local meta = open_epoch(base, argv[3], tonumber(argv[4]))
+  if meta.partitions ~= tonumber(string.match(argv[3], '^%d+')) then
+    return redis.error_reply('SLUICEPARTITIONS ' .. text(meta.partitions))
+  end
+  local ms = now()
+  local last = meta.last
+
+  local tag_text = text(meta.tag)
+  local channels, at = {}, 6
+  for i = 1, tonumber(argv[5]) do
+    local name = argv[at]
+    channels[i] = {
+      name = name, stream = base .. ':s:' .. name, max_events = argv[at + 1],
+      max_age = tonumber(argv[at + 2]),
+    }
+    at = at + 3
+  end
+  local function head_of(channel)
+    if channel.head == nil then
+      channel.head = redis.call('ZSCORE', base .. ':h', channel.name) or '0'
+    end
+    return channel.head
+  end
+  local function end_of(channel)
+    if channel.mark == nil then channel.mark = closed_mark(base, channel.name) or false end
+    return channel.mark
+  end
+
+  -- Neighbours of one channel share a message; one of another channel ends it, for order holds over
+  -- the channels of a partition.
+  local messages, records, speaking = {}, {}, nil
+  local function pause()
+    if speaking == nil then return end
+    messages[#messages + 1] = base .. ':e:' .. speaking.name
+    messages[#messages + 1] = records[2] and table.concat(records, RS) or records[1]
+  end
+  local function say(channel, record)
+    if speaking ~= channel then
+      pause()
+      speaking, records = channel, {}
+    end
+    records[#records + 1] = record
+  end
+
+  -- Answers the order of the new entry, as text.
+  local function place(channel, field, kind, rest)
+    local prev = head_of(channel)
+    last = math.max(ms * COUNTERS, last + 1)
+    local order = text(last)
+    local record = prev .. US .. rest
+    redis.call('XADD', channel.stream, 'MAXLEN', '~', channel.max_events, id(last, meta.tag),
+      field, record)
+    channel.head, channel.order = order, last
+    say(channel, kind .. order .. US .. tag_text .. US .. record)
+    return order
+  end
+
+  -- The usual case, a single event without a key, spares the tables of the general one.
+  local function single()
+    local channel = channels[tonumber(argv[at + 1])]
+    if end_of(channel) then
+      at = at + 5
+      return '!c' .. argv[at - 4]
+    end
+    local rest = argv[at + 2] .. US .. argv[at + 3] .. US .. argv[at + 4]
+    at = at + 5
+    return place(channel, 'v', 'E', rest)
+  end
+
+  local function group(count)
+    if count == 1 and argv[at] == '0' then return single() end
+    local drafts, keys_here = {}, {}
+    local refusal
+    for i = 1, count do
+      local flags = tonumber(argv[at])
+      local draft = {
+        ephemeral = flags % 2 == 1, channel = channels[tonumber(argv[at + 1])],
+        name = argv[at + 2], sender = argv[at + 3], data = argv[at + 4],
+      }
+      local index = argv[at + 1]
+      at = at + 5
+      if flags >= 2 then
+        draft.key, draft.fingerprint = base .. ':k:' .. argv[at], argv[at + 1]
+        at = at + 2
+        local twin = keys_here[draft.key]
+        if twin ~= nil then
+          draft.twin = twin
+          if drafts[twin].fingerprint ~= draft.fingerprint then refusal = refusal or '!k' .. i end
+        else
+          keys_here[draft.key] = i
+          local known = redis.call('GET', draft.key)
+          if known then
+            local print, time, order, of = string.match(known, '^(%S+) (%d+) (%d+) (%d+)$')
+            if print ~= draft.fingerprint then refusal = refusal or '!k' .. i end
+            draft.receipt = order == '0' and 'f' .. time or 'd' .. order .. ':' .. of
+          end
+        end
+      end
+      -- What was accepted before the end is answered as it was then.
+      if draft.receipt == nil and draft.twin == nil and end_of(draft.channel) then
+        refusal = refusal or '!c' .. index
+      end
+      drafts[i] = draft
+    end
+    if refusal then return refusal end
+    local receipts = {}
+    for i, draft in ipairs(drafts) do
+      local receipt = draft.receipt
+      if draft.twin ~= nil then
+        receipt = receipts[draft.twin]
+        local order = string.match(receipt, '^%d+$')
+        receipt = order and 'd' .. order .. ':' .. tag_text or string.gsub(receipt, '^e', 'f')
+      elseif receipt == nil then
+        local rest = draft.name .. US .. draft.sender .. US .. draft.data
+        if draft.ephemeral then
+          receipt = 'e' .. text(ms)
+          say(draft.channel, 'L' .. text(ms) .. US .. rest)
+        else
+          receipt = place(draft.channel, 'v', 'E', rest)
+        end
+        if draft.key ~= nil then
+          local value = draft.ephemeral and text(ms) .. ' 0 0'
+            or text(math.floor(last / COUNTERS)) .. ' ' .. receipt .. ' ' .. tag_text
+          redis.call('SET', draft.key, draft.fingerprint .. ' ' .. value, 'EX', KEY_TTL)
+        end
+      end
+      receipts[i] = receipt
+    end
+    return table.concat(receipts, ' ')
+  end
+
+  local function close(channel, reason)
+    local mark = end_of(channel)
+    if not mark then
+      local prev = head_of(channel)
+      local order = place(channel, 'e', 'X', reason)
+      mark = { order = order, tag = tag_text, prev = prev, reason = reason }
+      channel.mark = mark
+      redis.call('HSET', base .. ':c', channel.name,
+        mark.order .. ' ' .. mark.tag .. ' ' .. prev .. ' ' .. reason)
+    end
+    return mark.order .. US .. mark.tag .. US .. mark.prev .. US .. mark.reason
+  end
+
+  local function delete(channel)
+    local head = head_of(channel)
+    local held = redis.call('UNLINK', channel.stream)
+    local ended = redis.call('HDEL', base .. ':c', channel.name)
+    channel.mark = false
+    if held + ended == 0 then return '0' end
+    -- The head may still be in memory only: it is written here, for there is no entry left to show it.
+    redis.call('ZADD', base .. ':h', head, channel.name)
+    redis.call('HSET', base .. ':d', channel.name, head)
+    channel.order = nil
+    say(channel, 'D' .. head)
+    return '1'
+  end
+
+  local results = { '' }
+  while at <= #argv do
+    local operation, of = argv[at], tonumber(argv[at + 1])
+    at = at + 2
+    if operation == 'G' then
+      results[#results + 1] = group(of)
+    elseif operation == 'C' then
+      results[#results + 1] = close(channels[of], argv[at])
+      at = at + 1
+    else
+      results[#results + 1] = delete(channels[of])
+    end
+  end
+
+  local age = meta.age
+  for _, channel in ipairs(channels) do
+    local order = channel.order
+    if order ~= nil then
+      redis.call('ZADD', base .. ':h', channel.head, channel.name)
+      -- Counted from the entry, which may be ahead of the clock; a second more, for readers go by
+      -- the entry's age and a stream must not be gone before its youngest entry is too old.
+      redis.call('PEXPIREAT', channel.stream,
+        text(math.floor(order / COUNTERS) + channel.max_age + 1000))
+      -- Only space is won, so a burst does it now and then; the first of a millisecond always does.
+      if order % 8 == 0 then
+        redis.call('XTRIM', channel.stream, 'MINID', '~', text(math.max(0, ms - channel.max_age)))
+      end
+      if channel.max_age > age then age = channel.max_age end
+    end
+  end
+  pause()
+  -- To replicas the messages mean nothing: their followers are served by the master.
+  redis.set_repl(redis.REPL_AOF)
+  for i = 1, #messages, 2 do redis.call('SPUBLISH', messages[i], messages[i + 1]) end
+  redis.set_repl(redis.REPL_ALL)
+  if last ~= meta.last then
+    redis.call('HSET', base .. ':m', 'last', text(last), 'age', text(age))
+    if number % 16 == 0 then prune(base, meta, ms) end
+  end
+  results[1] = tag_text .. US .. text(last)
+  local answer = table.concat(results, RS)
+  redis.call('SET', producer, number .. US .. answer, 'EX', PRODUCER_TTL)
+  return answer
+end
+
+register('write', write, {})
