@@ -36,6 +36,21 @@ export function following(promised: Promised): void {
     )
   })
 
+  promised(
+    'what was appended before following lies within the frontier, what comes later moves it',
+    async (t, { log, heard }) => {
+      const [before] = await log.append(drafts('a', 1))
+      await log.append(drafts('elsewhere', 3))
+      await log.follow('a')
+      t.ok(before!.position!.order <= log.frontier(0), 'or a reader would wait for it for ever')
+      const [later] = await log.append(drafts('a', 1))
+      await heard.until(() =>
+        heard.entriesOf('a').some(({ order }) => order === later!.position!.order),
+      )
+      t.ok(later!.position!.order <= log.frontier(0))
+    },
+  )
+
   promised('an entry handed over is the entry that is read', async (t, { log, heard }) => {
     await log.follow('a')
     const odd = { channel: 'a', name: 'x', data: '{"a": [1.0, "\\u001f"]}', sender: 'é\x1f"' }
