@@ -13,7 +13,7 @@
 
 import type { FastifyPluginAsync } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
-import { type Config, loadConfig } from './config.js'
+import { type Config, ConfigError, loadConfig } from './config.js'
 import { gatewayPlugin } from './gateway.js'
 import { type Logger, silentLogger } from './logger.js'
 import { type Gateway, startGateway } from './server.js'
@@ -80,7 +80,10 @@ type Registration = { readonly prefix?: string; readonly logSerializers?: unknow
 
 function configOf(options: SluiceOptions & Registration): Config {
   const { logger: _, prefix: __, logSerializers: ___, ...own } = options
-  return loadConfig({ options: own })
+  const config = loadConfig({ options: own })
+  if (config.workers === 1) return config
+  const fault = 'an application has one worker: its own process'
+  throw new ConfigError([{ source: 'options: workers', fault, advice: 'leave it out' }])
 }
 
 /** The gateway as a Fastify plugin: its routes under the application's prefix, its hooks and error replies for them alone. */

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import t from 'tap'
 import {
   type Config,
@@ -30,6 +31,7 @@ t.test('without any setting it is a gateway for this machine, in memory', async 
   t.strictSame(loadConfig(), {
     host: '127.0.0.1',
     port: 8080,
+    workers: 1,
     redisUrl: undefined,
     redisPrefix: 'sluice',
     partitions: 1,
@@ -173,6 +175,16 @@ t.test('origins are exact', async (t) => {
 
 t.test('an event never may be larger than the body that brings it', async (t) => {
   t.match(problems({ env: { SLUICE_MAX_EVENT_SIZE: '5mb' } }), [{ source: /maxBodySize/ }])
+})
+
+t.test('several workers need a log that they share', async (t) => {
+  t.match(problems({ flags: { workers: '2' } }), [{ source: 'workers', advice: /--redis-url/ }])
+  const env = { SLUICE_REDIS_URL: 'redis://127.0.0.1' }
+  t.equal(loadConfig({ env, flags: { workers: '2' } }).workers, 2)
+  t.equal(loadConfig({ env, flags: { workers: 'auto' } }).workers, availableParallelism())
+  for (const wrong of ['0', '-1', '257', 'all', '1.5']) {
+    t.match(problems({ env, flags: { workers: wrong } }), [{ advice: /or auto for one a core/ }])
+  }
 })
 
 t.test('a file that can’t be used is a problem like the others', async (t) => {

@@ -33,6 +33,13 @@ export const TABLE: { readonly [F in keyof Config]: Spec<Exclude<Config[F], unde
     help: 'port to listen on; 0 takes a free one',
     read: values.whole(0, 65_535),
   },
+  workers: {
+    key: 'workers',
+    fallback: '1',
+    takes: 'number',
+    help: 'processes that share the port, auto = one a core; several need Redis',
+    read: values.workers,
+  },
   redisUrl: {
     key: 'redisUrl',
     fallback: undefined,

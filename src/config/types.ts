@@ -17,6 +17,8 @@ export interface Config {
   readonly host: string
   /** TCP port; 0 takes a free one. Default 8080. */
   readonly port: number
+  /** Processes that share the port; several need Redis. `serve` alone reads it. Default 1. */
+  readonly workers: number
   /** redis:// or rediss:// URL of the log. Default undefined: the log lives in memory. */
   readonly redisUrl: string | undefined
   /** What the names of all keys in Redis begin with. Default `sluice`. */

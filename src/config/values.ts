@@ -2,6 +2,7 @@
  * Readers of values: from text (a variable, a flag) or JSON (the file) to what the gateway works with.
  * Each returns the value or throws a Fault.
  */
+import { availableParallelism } from 'node:os'
 import { compilePattern } from '../wire/channel.js'
 import { nearest } from './nearest.js'
 import type { ChannelRule, LogLevel } from './types.js'
@@ -50,6 +51,17 @@ export function whole(min: number, max: number): (value: unknown) => number {
     const number = /^\d{1,15}$/.test(plain(value)) ? Number(value) : Number.NaN
     if (number >= min && number <= max) return number
     return fail('it is not a whole number in range', `give one from ${min} to ${max}`)
+  }
+}
+
+const someWorkers = whole(1, 256)
+
+export function workers(value: unknown): number {
+  if (value === 'auto') return availableParallelism()
+  try {
+    return someWorkers(value)
+  } catch (error) {
+    return fail((error as Fault).message, 'give one from 1 to 256, or auto for one a core')
   }
 }
 
