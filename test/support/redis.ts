@@ -1,7 +1,7 @@
 /** A real redis-server for one test file: own port, own directory, gone with the test. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createConnection } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,10 +11,15 @@ export interface RedisServer {
   readonly port: number
   readonly url: string
   readonly pid: number
+  /** False after a crash until `restart`. */
+  readonly running: boolean
   /** Sends a signal: SIGSTOP freezes, SIGCONT thaws, SIGKILL is a crash. */
   kill(signal: NodeJS.Signals): Promise<void>
-  /** Stops the process where it runs and starts it again on the same port, with what it persisted. */
-  restart(): Promise<void>
+  /**
+   * Stops the process where it runs and starts it again on the same port, with what it persisted.
+   * SIGTERM unless another signal is named; `args` are added from now on and beat the earlier ones.
+   */
+  restart(signal?: NodeJS.Signals, args?: readonly string[]): Promise<void>
   /** Stops the process and removes its directory. */
   stop(): Promise<void>
 }
@@ -22,12 +27,15 @@ export interface RedisServer {
 /** Resolves when the server answers PING. */
 async function answers(port: number, process: ChildProcess): Promise<void> {
   for (;;) {
-    if (process.exitCode !== null) throw new Error('redis-server ended at start')
+    if (process.exitCode !== null || process.signalCode !== null) {
+      throw new Error('redis-server ended at start')
+    }
     const socket = createConnection(port, '127.0.0.1')
     const reply = await new Promise<string>((resolve) => {
       socket.once('connect', () => socket.write('PING\r\n'))
       socket.once('data', (data) => resolve(String(data)))
-      socket.once('error', () => resolve(''))
+      socket.once('error', () => {})
+      socket.once('close', () => resolve(''))
     })
     socket.destroy()
     if (reply.startsWith('+PONG')) return
@@ -36,20 +44,23 @@ async function answers(port: number, process: ChildProcess): Promise<void> {
   }
 }
 
-export async function startRedis(options: { args?: readonly string[] } = {}): Promise<RedisServer> {
+export interface RedisOptions {
+  /** Instead of no persistence. */
+  readonly args?: readonly string[]
+  /** Lines of a configuration file that the server may write to: Sentinel insists on one. */
+  readonly config?: readonly string[]
+}
+
+export async function startRedis(options: RedisOptions = {}): Promise<RedisServer> {
   const port = await freePort()
   const dir = await mkdtemp(join(tmpdir(), 'redis-'))
-  const fixed = [
-    '--port',
-    String(port),
-    '--bind',
-    '127.0.0.1',
-    '--dir',
-    dir,
-    '--loglevel',
-    'warning',
-  ]
-  const args = [...fixed, ...(options.args ?? ['--save', '', '--appendonly', 'no'])]
+  const args = ['--port', String(port), '--bind', '127.0.0.1', '--dir', dir]
+  args.push('--loglevel', 'warning', ...(options.args ?? ['--save', '', '--appendonly', 'no']))
+  if (options.config !== undefined) {
+    const file = join(dir, 'redis.conf')
+    await writeFile(file, `${options.config.join('\n')}\n`)
+    args.unshift(file)
+  }
   let child: ChildProcess
 
   async function launch(): Promise<void> {
@@ -74,12 +85,16 @@ export async function startRedis(options: { args?: readonly string[] } = {}): Pr
     get pid() {
       return child.pid!
     },
+    get running() {
+      return child.exitCode === null && child.signalCode === null
+    },
     async kill(signal) {
       if (signal === 'SIGSTOP' || signal === 'SIGCONT') child.kill(signal)
       else await end(signal)
     },
-    async restart() {
-      await end('SIGTERM')
+    async restart(signal = 'SIGTERM', more = []) {
+      await end(signal)
+      args.push(...more)
       await launch()
     },
     async stop() {
