@@ -8,6 +8,7 @@ import { partitionOf } from './partition.js'
 import { firstContact, within, withoutPassword } from './redis/contact.js'
 import { APPEND_TIMEOUT, CHECK_EVERY, CHECK_TIMEOUT, START_TIMEOUT } from './redis/limits.js'
 import { createPartition, type Partition, type RedisLogger, type Role } from './redis/partition.js'
+import { createExaminer } from './redis/settings.js'
 import { hashTag } from './redis/slots.js'
 
 export interface RedisLogOptions {
@@ -67,6 +68,7 @@ export function createRedisLog(options: RedisLogOptions): RedisLog {
 
     async start(listener: LogListener) {
       const deadline = performance.now() + (options.startTimeout ?? START_TIMEOUT)
+      const examiner = createExaminer(logger)
       partitions = Array.from({ length: count }, (_, index) =>
         createPartition({
           index,
@@ -77,15 +79,17 @@ export function createRedisLog(options: RedisLogOptions): RedisLog {
           appendTimeout,
           checkEvery: options.checkEvery ?? CHECK_EVERY,
           logger,
+          examine: examiner.examine,
           connect,
         }),
       )
       try {
-        await firstContact(() => connect('commands'), deadline, logger)
+        await firstContact(() => connect('commands'), deadline, examiner)
         // The first one knows whether the number of partitions is right: no other is made before.
         const [first, ...others] = partitions
         await within(deadline, first!.start())
         await within(deadline, Promise.all(others.map((each) => each.start())))
+        examiner.relent()
       } catch (error) {
         await Promise.all(partitions.map((each) => each.stop()))
         const why = error instanceof Error ? error.message : String(error)

@@ -1,8 +1,7 @@
 /** The first word with Redis, before anything is built on it: is it there, is it new enough, is it safe? */
 import type { Redis } from 'ioredis'
 import { loadFunctions } from './functions.js'
-import type { RedisLogger } from './partition.js'
-import { examineSettings } from './settings.js'
+import type { Examiner } from './settings.js'
 
 /** For messages: never with a password. */
 export function withoutPassword(url: string): string {
@@ -15,8 +14,8 @@ export function withoutPassword(url: string): string {
   }
 }
 
-async function examine(client: Redis, logger: RedisLogger): Promise<void> {
-  await examineSettings(client, logger)
+async function examine(client: Redis, examiner: Examiner): Promise<void> {
+  await examiner.examine(client)
   await loadFunctions(client)
 }
 
@@ -24,7 +23,7 @@ async function examine(client: Redis, logger: RedisLogger): Promise<void> {
 export async function firstContact(
   connect: () => Redis,
   deadline: number,
-  logger: RedisLogger,
+  examiner: Examiner,
 ): Promise<void> {
   for (;;) {
     const client = connect()
@@ -41,7 +40,7 @@ export async function firstContact(
         () => true,
         () => false,
       )
-      if (connected) return await examine(client, logger)
+      if (connected) return await examine(client, examiner)
     } finally {
       clearTimeout(timer)
       client.disconnect()

@@ -32,3 +32,5 @@ export const START_TIMEOUT = 5000
 export const MAX_AGE = 100 * 365 * 24 * 3600 * 1000
 /** Bytes that Redis should hold for a follower: at 20 MB/s its default is a stall of 1.6 s. */
 export const FOLLOWER_BUFFER = 256 * 1024 * 1024
+/** Bytes of replication that a master should remember: its default of 1 MiB is less than a busy second. */
+export const REPLICATION_BACKLOG = 16 * 1024 * 1024

@@ -28,6 +28,8 @@ export interface PartitionOptions {
   readonly appendTimeout: number
   readonly checkEvery: number
   readonly logger: RedisLogger
+  /** Looks at a master before it is used; rejects with a RefusedError where it must not be. */
+  examine(client: Redis): Promise<void>
   /** A client for the node that has this partition. */
   connect(role: Role): Redis
 }
@@ -80,10 +82,13 @@ export function createPartition(options: PartitionOptions): Partition {
   const commands = createLink({
     connect: () => options.connect('commands'),
     async prepare(client) {
-      await open(client).catch((error: Error) => {
+      try {
+        await options.examine(client)
+        await open(client)
+      } catch (error) {
         if (error instanceof RefusedError) started?.reject(error)
         throw error
-      })
+      }
     },
     up() {
       logger.info({ partition: index }, 'Redis: ready for commands')
