@@ -22,6 +22,9 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'client/': ['wire/', 'eventsource-parser'],
   // Services.
   'log/': ['wire/', 'limits.ts', 'metrics.ts', 'node:', 'ioredis', 'cluster-key-slot'],
+  'publish/': SEAM,
+  // Publishers that speak to Redis: beside its log, not to be had without it.
+  'ingest/': ['log/', 'publish/', 'logger.ts', 'node:', 'ioredis', ...SEAM],
   'limits.ts': ['wire/'],
   'logger.ts': [],
   'metrics.ts': ['wire/'],
@@ -29,13 +32,34 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'config.ts': ['config/', ...SEAM, 'node:'],
   // The domain: neither Fastify nor Redis.
   'hub/': ['log/gap.ts', 'limits.ts', 'metrics.ts', 'node:', ...SEAM],
+  // Several processes under one port.
+  'workers/': ['config.ts', 'logger.ts', 'node:'],
   // HTTP.
   'http/': ['hub/', 'limits.ts', 'metrics.ts', 'node:', ...SEAM],
   'plugins/': ['config.ts', 'config/', ...DOMAIN, ...WEB],
-  'routes/': ['config.ts', 'config/', 'plugins/', ...DOMAIN, ...WEB],
+  'routes/': ['config.ts', 'config/', 'plugins/', 'workers/', 'publish/', ...DOMAIN, ...WEB],
   // The parts put together.
-  'gateway.ts': ['config.ts', 'logger.ts', 'log/', 'plugins/', 'routes/', ...DOMAIN, ...WEB],
-  'server.ts': ['config.ts', 'logger.ts', 'gateway.ts', 'log/', 'plugins/', ...DOMAIN, ...WEB],
+  'gateway.ts': [
+    'config.ts',
+    'logger.ts',
+    'log/',
+    'plugins/',
+    'routes/',
+    'ingest/',
+    'workers/',
+    ...DOMAIN,
+    ...WEB,
+  ],
+  'server.ts': [
+    'config.ts',
+    'logger.ts',
+    'gateway.ts',
+    'log/',
+    'plugins/',
+    'workers/',
+    ...DOMAIN,
+    ...WEB,
+  ],
   'index.ts': ['config.ts', 'logger.ts', 'gateway.ts', 'server.ts', 'log/log.ts', 'wire/', ...WEB],
   'cli/': [
     'server.ts',
@@ -43,6 +67,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'config/',
     'client/',
     'wire/',
+    'workers/',
     'node:',
     'logger.ts',
     'pino',

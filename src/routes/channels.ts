@@ -1,28 +1,32 @@
 /** `/v1/channels`: what a channel holds, its end, its removal. */
 import type { FastifyInstance } from 'fastify'
 import type { Body } from '../plugins/bodies.js'
+import { channelOf } from '../publish/channel.js'
+import { publishableChannel } from '../publish/drafts.js'
 import { SluiceError } from '../wire/errors.js'
 import { formatPosition, type Position } from '../wire/position.js'
-import { channelOf } from './channel.js'
 import type { RouteContext } from './context.js'
-import { publishableChannel } from './events/drafts.js'
 import { CloseBody, compileOptions, OneChannel } from './schemas.js'
 
-export function channelRoutes(app: FastifyInstance, { hub, log }: RouteContext): void {
+export function channelRoutes(app: FastifyInstance, { log, total }: RouteContext): void {
   const checkClose = compileOptions(CloseBody)
   const schema = { querystring: OneChannel }
 
   app.get<{ Querystring: OneChannel }>('/v1/channels', { schema }, async (request, reply) => {
     const channel = channelOf(request.query.channel)
-    const info = await log.info(channel)
+    const [info, subscribers] = await Promise.all([
+      log.info(channel),
+      total({ kind: 'subscribers', channel }),
+    ])
     reply.header('cache-control', 'no-store')
     return {
       first: idOf(info?.first),
       last: idOf(info?.last),
       events: info?.events ?? 0,
       bytes: info?.bytes ?? 0,
-      subscribers: hub.subscribers(channel),
+      subscribers: subscribers.count,
       closed: info?.closed ?? false,
+      ...(subscribers.partial && { partial: true }),
     }
   })
 

@@ -5,9 +5,6 @@
 import type { Readable } from 'node:stream'
 import { createParser } from 'eventsource-parser'
 import type { Draft, Receipt } from '../../log/log.js'
-import { SluiceError } from '../../wire/errors.js'
-import { DEFAULT_NAME } from '../../wire/event.js'
-import type { Position } from '../../wire/position.js'
 import {
   checkedJson,
   checkedKey,
@@ -16,7 +13,10 @@ import {
   type DraftSource,
   draftOf,
   draftOfObject,
-} from './drafts.js'
+} from '../../publish/drafts.js'
+import { SluiceError } from '../../wire/errors.js'
+import { DEFAULT_NAME } from '../../wire/event.js'
+import type { Position } from '../../wire/position.js'
 
 /** Milliseconds without a byte after which an upload is given up. */
 export const IDLE_MS = 60_000

@@ -2,11 +2,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Draft, Receipt } from '../../log/log.js'
 import type { Body } from '../../plugins/bodies.js'
-import { SluiceError } from '../../wire/errors.js'
-import { DEFAULT_NAME } from '../../wire/event.js'
-import { formatPosition } from '../../wire/position.js'
-import type { RouteContext } from '../context.js'
-import { PublishOptions } from '../schemas.js'
 import {
   checkedJson,
   checkedKey,
@@ -16,7 +11,12 @@ import {
   draftOf,
   draftsOfObjects,
   publishableChannel,
-} from './drafts.js'
+} from '../../publish/drafts.js'
+import { SluiceError } from '../../wire/errors.js'
+import { DEFAULT_NAME } from '../../wire/event.js'
+import { formatPosition } from '../../wire/position.js'
+import type { RouteContext } from '../context.js'
+import { PublishOptions } from '../schemas.js'
 import { ingest } from './ingest.js'
 
 type PublishRequest = FastifyRequest<{ Querystring: PublishOptions; Body: Body | undefined }>

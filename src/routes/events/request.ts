@@ -1,10 +1,10 @@
 /** From a subscription's options to what the hub understands. */
 import { createHash } from 'node:crypto'
 import type { From } from '../../hub/origin.js'
+import { channelOf } from '../../publish/channel.js'
 import { isEndCursor, parseCursor } from '../../wire/cursor.js'
 import { SluiceError } from '../../wire/errors.js'
 import type { Format } from '../../wire/sse.js'
-import { channelOf } from '../channel.js'
 import type { SubscribeOptions } from '../schemas.js'
 
 export interface Subscription {

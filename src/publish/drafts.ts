@@ -1,10 +1,10 @@
-/** From bodies to drafts: every check that needs no store. */
-import type { Draft } from '../../log/log.js'
-import { isReservedChannel } from '../../wire/channel.js'
-import { SluiceError } from '../../wire/errors.js'
-import { DEFAULT_NAME, nameFault } from '../../wire/event.js'
-import { rawElements, rawMembers } from '../../wire/json.js'
-import { channelOf } from '../channel.js'
+/** From what a publisher says to drafts: every check that needs no store. Each road in goes by it. */
+import type { Draft } from '../log/log.js'
+import { isReservedChannel } from '../wire/channel.js'
+import { SluiceError } from '../wire/errors.js'
+import { DEFAULT_NAME, nameFault } from '../wire/event.js'
+import { rawElements, rawMembers } from '../wire/json.js'
+import { channelOf } from './channel.js'
 
 /** Event objects in one array at most. */
 export const MAX_ARRAY = 1_000

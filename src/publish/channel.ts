@@ -1,4 +1,4 @@
-/** The channel a request is about. */
+/** The channel somebody names. */
 import { isChannel } from '../wire/channel.js'
 import { SluiceError } from '../wire/errors.js'
 
