@@ -23,9 +23,9 @@ export interface RedisLogOptions {
   readonly logger?: RedisLogger
   /** ms until an append is given up. Default 2000. */
   readonly appendTimeout?: number
-  /** ms between two comparisons of heads. Default 2000. */
+  /** ms between two comparisons of heads. Default 1000. */
   readonly checkEvery?: number
-  /** ms until an unanswered comparison is taken for a dead connection. Default 5000. */
+  /** ms until an unanswered comparison is taken for a dead connection. Default 3500. */
   readonly checkTimeout?: number
   /** ms that `start` waits for Redis. Default 5000. */
   readonly startTimeout?: number
@@ -142,7 +142,7 @@ export function createRedisLog(options: RedisLogOptions): RedisLog {
     frontier: (partition) => partitions[partition]!.follower.frontier(),
 
     async check() {
-      await Promise.all(partitions.map((each) => each.follower.check()))
+      await Promise.all(partitions.map((each) => each.check()))
     },
   }
 }

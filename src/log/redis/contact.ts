@@ -1,6 +1,6 @@
 /** The first word with Redis, before anything is built on it: is it there, is it new enough, is it safe? */
 import type { Redis } from 'ioredis'
-import { loadFunctions } from './functions.js'
+import { isReadingOnly, loadFunctions } from './functions.js'
 import type { Examiner } from './settings.js'
 
 /** For messages: never with a password. */
@@ -16,7 +16,10 @@ export function withoutPassword(url: string): string {
 
 async function examine(client: Redis, examiner: Examiner): Promise<void> {
   await examiner.examine(client)
-  await loadFunctions(client)
+  // A full Redis may have them already, and can be read; where it lacks them the first call says so.
+  await loadFunctions(client).catch((error: unknown) => {
+    if (!isReadingOnly(error)) throw error
+  })
 }
 
 /** First contact: what is wrong here is wrong for good. */

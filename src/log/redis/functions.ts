@@ -82,6 +82,11 @@ export function isRefusedForNow(error: unknown): boolean {
   )
 }
 
+/** Whether Redis refuses to write, but reads: full, unable to persist, without its replicas. */
+export function isReadingOnly(error: unknown): boolean {
+  return /^(OOM|MISCONF|NOREPLICAS)\b/.test(message(error))
+}
+
 /** Whether Redis has answered with an error, so that the connection is sound. */
 export function isReply(error: unknown): boolean {
   return error instanceof Error && error.name === 'ReplyError'

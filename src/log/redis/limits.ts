@@ -14,8 +14,12 @@ export const SUBSCRIBE_BATCH = 512
 export const HEADS_PAGE = 1000
 /** ms between two checks: how long a lost last message can stay unnoticed. */
 export const CHECK_EVERY = 1000
-/** ms until an unanswered check is a dead connection. */
-export const CHECK_TIMEOUT = 5000
+/**
+ * ms until an unanswered check is a dead connection. With the time between two checks it stays below
+ * the 5 s in which a deaf gateway is to find out; longer than Redis's usual stalls of up to 3 s, which
+ * need no new connections.
+ */
+export const CHECK_TIMEOUT = 3500
 /** ms that a check may go unanswered before the log calls itself out of order. */
 export const SILENCE = 1000
 /** ms until an append is given up: the seam promises an answer within 2 s, and it has a way to go. */
@@ -24,6 +28,8 @@ export const APPEND_TIMEOUT = 1800
 export const RECONNECT_DELAYS = { first: 50, most: 500 } as const
 /** ms between sendings of a batch that Redis refuses for now (loading, read-only, out of memory). */
 export const RETRY_DELAY = 50
+/** ms between two lines of the log about appends that are refused. */
+export const QUIET = 10_000
 /** ms from TCP to ready. A frozen process still accepts connections: its kernel does. */
 export const HANDSHAKE_TIMEOUT = 1500
 /** ms that a start waits for Redis. */

@@ -3,10 +3,18 @@ import type { Redis } from 'ioredis'
 import { SluiceError } from '../../wire/errors.js'
 import type { LogListener, Retention } from '../log.js'
 import { createFollower, type Follower } from './follower.js'
-import { type Argument, callFunction, type FunctionName, isEmptyLog, isReply } from './functions.js'
+import {
+  type Argument,
+  callFunction,
+  type FunctionName,
+  isEmptyLog,
+  isReadingOnly,
+  isReply,
+} from './functions.js'
 import { SILENCE } from './limits.js'
 import { createLink } from './link.js'
 import { createReader, type Reader } from './reader.js'
+import { createRefusal } from './refusal.js'
 import { createWriter, type Writer } from './writer.js'
 
 /** What its connection is used for. */
@@ -40,6 +48,8 @@ export interface Partition extends Omit<Reader, 'learn' | 'forget'> {
   /** Resolves when both connections are up. */
   start(): Promise<void>
   stop(): Promise<void>
+  /** Compares heads, and tries whether Redis takes writes, now rather than at the next tick. */
+  check(): Promise<void>
   fault(): string | undefined
 }
 
@@ -62,6 +72,7 @@ export function createPartition(options: PartitionOptions): Partition {
   const heard = (order: number) => {
     if (order > seen) seen = order
   }
+  const refusal = createRefusal(logger, index)
   const where = (link: string) => `${link} connection of partition ${index}`
 
   /** Makes the partition where there is none, opens this Redis process's epoch, and checks that it is ours. */
@@ -87,7 +98,12 @@ export function createPartition(options: PartitionOptions): Partition {
         await open(client)
       } catch (error) {
         if (error instanceof RefusedError) started?.reject(error)
-        throw error
+        if (!isReadingOnly(error)) throw error
+        // What is there can be read all the same; appends are refused one by one until it has room.
+        refusal.refused(error)
+        await callFunction(client, 'heads', base, []).catch(() => {
+          throw error
+        })
       }
     },
     up() {
@@ -158,7 +174,8 @@ export function createPartition(options: PartitionOptions): Partition {
     drop: commands.drop,
     seen: () => seen,
     heard,
-    warn: logger.warn.bind(logger),
+    refused: refusal.refused,
+    taken: refusal.taken,
   })
   const follower = createFollower({
     partition: index,
@@ -173,11 +190,33 @@ export function createPartition(options: PartitionOptions): Partition {
     learn: reader.learn,
   })
 
+  /**
+   * A write that changes nothing, so that a Redis that takes none is found before a publisher finds it,
+   * and one that does again is found where `/readyz` keeps publishers away. A command connection that
+   * answers nothing is given up.
+   */
+  async function probe(): Promise<void> {
+    const { client } = commands
+    if (client === undefined) return
+    try {
+      await open(client)
+      refusal.taken()
+    } catch (error) {
+      if (isReply(error)) refusal.refused(error)
+      else commands.drop(client, (error as Error).message)
+    }
+  }
+
+  async function check(): Promise<void> {
+    await Promise.all([follower.check(), probe()])
+  }
+
   function scheduleCheck(): void {
     clearTimeout(checkTimer)
     if (stopped) return
     checkTimer = setTimeout(() => {
       asked = Date.now()
+      void probe()
       void follower.check().then(() => {
         asked = 0
         if (followers.client !== undefined) scheduleCheck()
@@ -188,6 +227,7 @@ export function createPartition(options: PartitionOptions): Partition {
   return {
     writer,
     follower,
+    check,
     read: reader.read,
     seek: reader.seek,
     locate: reader.locate,
@@ -211,6 +251,7 @@ export function createPartition(options: PartitionOptions): Partition {
       if (followers.client === undefined) return `${where('followers’')}: ${followers.trouble}`
       // Said long before the connection is given up: a load balancer needs to know now.
       if (asked !== 0 && Date.now() - asked > SILENCE) return 'Redis does not answer'
+      if (refusal.reason !== undefined) return `Redis refuses appends: ${refusal.reason}`
       return checkFault
     },
   }

@@ -32,7 +32,10 @@ export interface WriterOptions {
   /** The newest order that this gateway has heard of. */
   seen(): number
   heard(order: number): void
-  warn(fields: object, message: string): void
+  /** Redis has answered with an error. */
+  refused(error: unknown): void
+  /** Redis has taken a batch. */
+  taken(): void
 }
 
 export interface Writer {
@@ -63,6 +66,8 @@ interface Batch {
   readonly args: readonly Argument[]
   readonly deadline: number
   sent: boolean
+  /** Why it was refused last. */
+  refused?: unknown
 }
 
 function sizeOf(drafts: readonly Draft[]): number {
@@ -155,6 +160,7 @@ export function createWriter(options: WriterOptions): Writer {
       flying = undefined
       const { tag, last, results } = splitAnswer(answer as string)
       options.heard(last)
+      options.taken()
       batch.jobs.forEach((job, i) => {
         job.done(results[i]!, tag, batch.channels)
       })
@@ -171,13 +177,16 @@ export function createWriter(options: WriterOptions): Writer {
       batch.sent = false
       options.drop(client, error instanceof Error ? error.message : String(error))
       if (options.client() !== undefined) pump()
-    } else if (isRefusedForNow(error)) {
+      return
+    }
+    options.refused(error)
+    if (isRefusedForNow(error)) {
+      batch.refused = error
       setTimeout(() => {
         batch.sent = false
         if (flying === batch) pump()
       }, RETRY_DELAY)
     } else {
-      options.warn({ err: error }, 'Redis refused an append')
       giveUp(batch, error)
     }
   }
@@ -211,7 +220,7 @@ export function createWriter(options: WriterOptions): Writer {
   function expire(): void {
     watchdog = undefined
     const now = performance.now()
-    if (flying !== undefined && flying.deadline <= now) giveUp(flying)
+    if (flying !== undefined && flying.deadline <= now) giveUp(flying, flying.refused)
     while (queue[0] !== undefined && queue[0].deadline <= now) {
       const job = queue.shift()!
       events -= job.events

@@ -110,6 +110,7 @@ local function info(keys, argv)
   return { fact[2], events, redis.call('MEMORY', 'USAGE', stream), first[1], newest[1][1] }
 end
 
-register('info', info, {})
+-- It only takes away: also where memory is full.
+register('info', info, { 'allow-oom' })
 register('read', read, READ_ONLY)
 register('seek', seek, READ_ONLY)
