@@ -17,6 +17,8 @@ import { publishRoutes } from './routes/events/publish.js'
 import { subscribeRoutes } from './routes/events/subscribe.js'
 import { healthRoutes } from './routes/health.js'
 import { validatorCompiler } from './routes/schemas.js'
+import type { Question } from './workers/messages.js'
+import { noSiblings, type Siblings } from './workers/siblings.js'
 
 /** The methods of each resource. */
 const METHODS = new Map([
@@ -44,6 +46,8 @@ export interface GatewayOptions {
   readonly config: Config
   readonly logger: Logger
   readonly internals?: GatewayInternals
+  /** The other workers under the same port. Default: there are none. */
+  readonly siblings?: Siblings
 }
 
 function createLog(config: Config, logger: Logger): Log {
@@ -66,7 +70,7 @@ async function idle(hub: Hub, ms: number): Promise<void> {
 
 /** The gateway as a Fastify plugin with routes, hooks and error replies of its own scope. */
 export const gatewayPlugin: FastifyPluginAsync<GatewayOptions> = async (app, options) => {
-  const { config, logger, internals = {} } = options
+  const { config, logger, internals = {}, siblings = noSiblings } = options
   const { heartbeatMs, maxAgeMs, maxStreams, maxChannels, maxEventBytes } = config
   const log = createLog(config, logger)
   const hub = createHub({
@@ -80,7 +84,11 @@ export const gatewayPlugin: FastifyPluginAsync<GatewayOptions> = async (app, opt
       },
     },
   )
+  const own = (question: Question) =>
+    question.kind === 'streams' ? hub.open : hub.subscribers(question.channel)
   let draining = false
+
+  siblings.answerWith(own)
 
   await log.start(hub.listener)
   hub.start()
@@ -113,6 +121,10 @@ export const gatewayPlugin: FastifyPluginAsync<GatewayOptions> = async (app, opt
     logger,
     limits: { maxChannels, maxEventBytes, uploadIdleMs: internals.uploadIdleMs },
     draining: () => draining,
+    async total(question) {
+      const others = await siblings.ask(question)
+      return { count: own(question) + others.count, partial: others.partial }
+    },
   }
   for (const routes of [publishRoutes, subscribeRoutes, channelRoutes, healthRoutes]) {
     routes(app as FastifyInstance, context)

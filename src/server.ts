@@ -9,6 +9,7 @@ import { type Logger, silentLogger } from './logger.js'
 import { registerBrowsers } from './plugins/browsers.js'
 import { sendNotFound, sendProblem, toSluiceError } from './plugins/problems.js'
 import { SluiceError } from './wire/errors.js'
+import { noSiblings, type Siblings } from './workers/siblings.js'
 
 /** Milliseconds in which a request's head must have arrived (slow-loris). */
 const HEADERS_MS = 8_000
@@ -42,12 +43,14 @@ interface ServerOptions {
   /** Default: silent. */
   readonly logger?: Logger
   readonly internals?: ServerInternals
+  /** The other workers under the same port. Default: there are none. */
+  readonly siblings?: Siblings
 }
 
 /** Starts a gateway. Rejects where it can't listen or its log can't be used. */
 export async function startGateway(
   config: Config,
-  { logger = silentLogger, internals = {} }: ServerOptions = {},
+  { logger = silentLogger, internals = {}, siblings = noSiblings }: ServerOptions = {},
 ): Promise<Gateway> {
   const { headersMs = HEADERS_MS } = internals
   const app = fastify({
@@ -83,7 +86,7 @@ export async function startGateway(
   })
   app.setErrorHandler((error, _request, reply) => sendProblem(reply, toSluiceError(error, logger)))
   await registerBrowsers(app, config.corsOrigins)
-  await app.register(gatewayPlugin, { config, logger, internals })
+  await app.register(gatewayPlugin, { config, logger, internals, siblings })
   // A scope of its own, after the gateway's: hooks of the root come before those of its scopes, so
   // that the goodbyes would be waited for before they are said.
   await app.register(async (rest) => {

@@ -3,11 +3,13 @@ import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import closeWithGrace from 'close-with-grace'
 import type { Logger } from 'pino'
-import { type Config, ConfigError, loadConfig, OPTIONS } from '../config.js'
+import { type Config, loadConfig, OPTIONS } from '../config.js'
 import type { Gateway } from '../server.js'
-import { type Command, EXIT, type Io, UsageError } from './command.js'
+import { CLOSING_MS, FATAL } from './closing.js'
+import { type Command, type Io, UsageError } from './command.js'
 import { createLogger } from './logger.js'
-import { harmless, type Style, styleFor } from './style.js'
+import { refuse } from './refuse.js'
+import { type Style, styleFor } from './style.js'
 
 const flags = OPTIONS.flatMap(({ flag, takes, help, fallback }) =>
   flag === undefined
@@ -52,22 +54,19 @@ export const serveCommand: Command = {
   run: serve,
 }
 
-/**
- * Signals of a process that is broken. Caught in JavaScript, the instruction that failed is only run
- * again: a process that should die spins for ever, deaf to everything but SIGKILL.
- */
-const FATAL: Signal[] = ['SIGILL', 'SIGTRAP', 'SIGABRT', 'SIGBUS', 'SIGFPE', 'SIGSEGV']
-type Signal = NonNullable<closeWithGrace.Options['skip']>[number]
-
-/** Time for everything that isn't draining: the last appends, closing the log. */
-const CLOSING_MS = 5000
-
 async function serve(args: readonly string[], io: Io): Promise<number | undefined> {
   const config = loadConfig({
     env: io.env,
     flags: readFlags(args),
     readFile: (path) => readFileSync(path, 'utf8'),
   })
+  const greet = (url: string) => {
+    if (io.stdout.isTTY) io.stdout.write(welcome(url, styleFor(io.stdout, io.env)))
+  }
+  if (config.workers > 1) {
+    const { serveWithWorkers } = await import('./workers.js')
+    return serveWithWorkers(config, io, greet)
+  }
   const logger = createLogger(config.logLevel, io)
   let gateway: Gateway
   try {
@@ -77,7 +76,7 @@ async function serve(args: readonly string[], io: Io): Promise<number | undefine
   }
   const log = config.redisUrl === undefined ? 'memory' : 'redis'
   logger.info({ address: gateway.url, log, mode: 'open' }, 'listening')
-  if (io.stdout.isTTY) io.stdout.write(welcome(gateway.url, styleFor(io.stdout, io.env)))
+  greet(gateway.url)
 
   // A terminal that was closed takes no more: the gateway must end properly, not over its own log.
   for (const stream of [io.stdout, io.stderr]) stream.on('error', () => {})
@@ -123,19 +122,4 @@ function welcome(url: string, style: Style): string {
   ]
   const lines = rows.map(([verb, line]) => `  ${style.bold(verb ?? '')} ${line}\n`)
   return `\n${lines.join('')}\n`
-}
-
-/** Why it can't start, in words that say what to do where the cause is a known one. */
-function refuse(error: unknown, config: Config, io: Io): number {
-  if (error instanceof ConfigError) throw error
-  const { code, message } = error as NodeJS.ErrnoException
-  const known: Record<string, string> = {
-    EADDRINUSE: `port ${config.port} is taken; choose another with --port or SLUICE_PORT, or 0 for any`,
-    EACCES: `port ${config.port} needs more rights; choose one above 1023`,
-    EADDRNOTAVAIL: `this machine has no address ${config.host}; use 127.0.0.1`,
-  }
-  const style = styleFor(io.stderr, io.env)
-  const words = known[code ?? ''] ?? message
-  io.stderr.write(`${style.alarm('sluice:')} can't start: ${harmless(words)}\n`)
-  return EXIT.failed
 }

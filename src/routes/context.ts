@@ -2,6 +2,7 @@
 import type { Hub } from '../hub/hub.js'
 import type { Log } from '../log/log.js'
 import type { ProblemLog } from '../plugins/problems.js'
+import type { Count, Question } from '../workers/messages.js'
 
 export interface RouteContext {
   readonly hub: Hub
@@ -17,4 +18,6 @@ export interface RouteContext {
   }
   /** True from the moment the gateway shuts down. */
   readonly draining: () => boolean
+  /** A sum over all workers of this machine. */
+  readonly total: (question: Question) => Promise<Count>
 }

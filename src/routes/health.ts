@@ -2,7 +2,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { RouteContext } from './context.js'
 
-export function healthRoutes(app: FastifyInstance, { hub, log, draining }: RouteContext): void {
+export function healthRoutes(app: FastifyInstance, { log, draining, total }: RouteContext): void {
   app.get('/healthz', async (_request, reply) => {
     reply.header('cache-control', 'no-store')
     return { status: 'ok' }
@@ -11,7 +11,10 @@ export function healthRoutes(app: FastifyInstance, { hub, log, draining }: Route
   app.get('/readyz', async (_request, reply) => {
     reply.header('cache-control', 'no-store')
     const fault = draining() ? 'the gateway is shutting down' : log.fault()
-    if (fault === undefined) return { status: 'ready', streams: hub.open }
+    if (fault === undefined) {
+      const { count, partial } = await total({ kind: 'streams' })
+      return { status: 'ready', streams: count, ...(partial && { partial }) }
+    }
     return reply.code(503).header('retry-after', '1').send({ status: 'unready', reason: fault })
   })
 }
