@@ -88,6 +88,7 @@ export function createHub(options: HubOptions): Hub {
   let dirty: Feed[] = []
   let scheduled = false
   let turn = 0
+  let fanOut = 0
   let opening = 0
   let held = 0
   let timer: NodeJS.Timeout | undefined
@@ -194,6 +195,9 @@ export function createHub(options: HubOptions): Hub {
       }
       for (const channel of cut) channel.wake()
     },
+    get fanOut() {
+      return fanOut
+    },
     verified() {
       // Asked for where it is needed: `log.position`.
     },
@@ -209,11 +213,13 @@ export function createHub(options: HubOptions): Hub {
     const feeds = dirty
     dirty = []
     turn++
+    fanOut = 0
     // A stream with news on several channels gets them merged by position instead of one by one.
     const crowded = feeds.length > 1 ? findCrowded(feeds) : undefined
     for (const feed of feeds) {
       const batch = feed.takeBatch()
       if (batch === undefined) continue
+      fanOut += feed.subscriptions.size
       for (const share of feed.subscriptions) {
         if (share.phase !== 'live') continue
         if (share.crowdedTurn !== turn) share.deliver(feed, batch)

@@ -148,6 +148,8 @@ export interface LogListener {
   interrupted(partition: number): void
   /** Every entry up to here, on the followed channels, has been handed over. */
   verified(partition: number, position: Position): void
+  /** Sockets that the latest deliveries went to: whether a turn is long that hands entries over. Default 0. */
+  readonly fanOut?: number
 }
 
 /** How many of a channel's events are kept. */

@@ -8,6 +8,8 @@ export const BATCH_BYTES = 1024 * 1024
 export const QUEUE_EVENTS = 50_000
 /** Bytes waiting to be sent: what a gateway's memory may lose to a Redis that is away. */
 export const QUEUE_BYTES = 32 * 1024 * 1024
+/** Sockets whose writing makes a turn long: some 7 µs each, together about a millisecond. */
+export const LONG_FAN_OUT = 128
 /** Channels in one SUBSCRIBE: one giant command of a reconnect would hold up everything behind it. */
 export const SUBSCRIBE_BATCH = 512
 /** Heads in one answer of the regular check. */

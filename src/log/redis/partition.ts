@@ -174,6 +174,7 @@ export function createPartition(options: PartitionOptions): Partition {
     drop: commands.drop,
     seen: () => seen,
     heard,
+    fanOut: () => listener.fanOut ?? 0,
     refused: refusal.refused,
     taken: refusal.taken,
   })
