@@ -144,20 +144,33 @@ t.test('only this machine can be listened to', async (t) => {
   }
 })
 
-t.test('of Redis, one server by its URL; its password is never repeated', async (t) => {
-  for (const url of ['redis://127.0.0.1:6379', 'rediss://u:p@redis.example/3', 'redis://[::1]/']) {
+t.test('of Redis, one server, a cluster or sentinels; a password is never repeated', async (t) => {
+  const urls = [
+    'redis://127.0.0.1:6379',
+    'rediss://u:p@redis.example/3',
+    'redis://[::1]/',
+    'redis://:p@a:1,redis://b:2,redis://c',
+    'redis+sentinel://u:p@a,b:2/main/1?sentinelPassword=x',
+  ]
+  for (const url of urls) {
     t.equal(loadConfig({ env: { SLUICE_REDIS_URL: url } }).redisUrl, url)
   }
   const refused: [string, RegExp][] = [
-    ['redis://:hunter2@a:1,redis://b:2', /cluster is not in this version/],
-    ['redis+sentinel://:hunter2@a:1/m', /Sentinel is not in this version/],
+    ['redis://:hunter2@a:1,redis://b:2/1', /one database only/],
+    ['redis://:hunter2@a:1,rediss://b:2', /not all of one kind/],
+    ['redis://:hunter2@a:1,redis://:other@b:2', /different users or passwords/],
+    ['redis+sentinel://:hunter2@a:1', /name of the master is missing/],
+    ['redis+sentinel://:hunter2@a:1/m?password=hunter2', /unknown parameter/],
+    ['redis://:hunter2@a?db=1', /parameters/],
+    ['redis://:hunter2@a:99999', /port/],
+    ['redis://:hunter2%@a', /percent-encoded/],
     ['http://:hunter2@a', /not the URL of a Redis/],
     [':hunter2', /not the URL/],
     ['redis://:hunter2@a/db', /database/],
   ]
   for (const [url, fault] of refused) {
     const found = problems({ env: { SLUICE_REDIS_URL: url } })
-    t.match(found, [{ source: 'SLUICE_REDIS_URL', fault }])
+    t.match(found, [{ source: 'SLUICE_REDIS_URL', fault }], url)
     t.notMatch(JSON.stringify(found), 'hunter2')
   }
 })

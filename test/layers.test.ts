@@ -28,7 +28,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'limits.ts': ['wire/'],
   'logger.ts': [],
   'metrics.ts': ['wire/'],
-  'config/': [...SEAM, 'node:'],
+  // Where Redis is, is judged before anything is connected.
+  'config/': ['log/redis/address.ts', ...SEAM, 'node:'],
   'config.ts': ['config/', ...SEAM, 'node:'],
   // The domain: neither Fastify nor Redis.
   'hub/': ['log/gap.ts', 'limits.ts', 'metrics.ts', 'node:', ...SEAM],

@@ -44,7 +44,7 @@ export const TABLE: { readonly [F in keyof Config]: Spec<Exclude<Config[F], unde
     key: 'redisUrl',
     fallback: undefined,
     takes: 'url',
-    help: 'Redis that keeps the log; without it the log lives in memory',
+    help: 'Redis that keeps the log: a server, a cluster, or sentinels; default: memory',
     read: values.redis,
     secret: true,
   },

@@ -19,7 +19,10 @@ export interface Config {
   readonly port: number
   /** Processes that share the port; several need Redis. `serve` alone reads it. Default 1. */
   readonly workers: number
-  /** redis:// or rediss:// URL of the log. Default undefined: the log lives in memory. */
+  /**
+   * URL of the log: one Redis, nodes of a cluster, or sentinels (log/redis/address.ts). Default
+   * undefined: the log lives in memory.
+   */
   readonly redisUrl: string | undefined
   /** What the names of all keys in Redis begin with. Default `sluice`. */
   readonly redisPrefix: string

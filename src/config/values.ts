@@ -3,6 +3,7 @@
  * Each returns the value or throws a Fault.
  */
 import { availableParallelism } from 'node:os'
+import { AddressError, readAddress } from '../log/redis/address.js'
 import { compilePattern } from '../wire/channel.js'
 import { nearest } from './nearest.js'
 import type { ChannelRule, LogLevel } from './types.js'
@@ -105,19 +106,13 @@ export function loopbackHost(value: unknown): string {
 
 export function redis(value: unknown): string {
   const url = plain(value)
-  const advice = 'write redis://host:6379 or rediss://user:password@host:6379/0'
-  if (url.includes(',')) return fail('a Redis cluster is not in this version', advice)
-  if (url.startsWith('redis+sentinel:')) {
-    return fail('Redis Sentinel is not in this version', advice)
+  try {
+    readAddress(url)
+    return url
+  } catch (error) {
+    if (error instanceof AddressError) return fail(error.message, error.advice)
+    throw error
   }
-  const parsed = URL.canParse(url) ? new URL(url) : undefined
-  if (parsed === undefined || !/^rediss?:$/.test(parsed.protocol) || parsed.hostname === '') {
-    return fail('it is not the URL of a Redis', advice)
-  }
-  if (!/^\/?\d{0,3}$/.test(parsed.pathname)) {
-    return fail('its path is not the number of a database', advice)
-  }
-  return url
 }
 
 export function prefix(value: unknown): string {

@@ -2,17 +2,28 @@
  * The log on Redis 7 (or Valkey 8) and up: streams for what was, Pub/Sub for what is, and one
  * function call that writes both. Several gateways share it.
  */
-import { Redis } from 'ioredis'
+import type { Redis } from 'ioredis'
 import type { Log, LogListener, Receipt, Retention } from './log.js'
 import { partitionOf } from './partition.js'
-import { firstContact, within, withoutPassword } from './redis/contact.js'
-import { APPEND_TIMEOUT, CHECK_EVERY, CHECK_TIMEOUT, START_TIMEOUT } from './redis/limits.js'
+import type { Node } from './redis/address.js'
+import { createConnector } from './redis/connector.js'
+import { examineMaster, firstContact, within } from './redis/contact.js'
+import {
+  APPEND_TIMEOUT,
+  CHECK_EVERY,
+  CHECK_TIMEOUT,
+  FIND_EVERY,
+  START_TIMEOUT,
+} from './redis/limits.js'
 import { createPartition, type Partition, type RedisLogger, type Role } from './redis/partition.js'
 import { createExaminer } from './redis/settings.js'
-import { hashTag } from './redis/slots.js'
+import { hashTag, slotOf } from './redis/slots.js'
 
 export interface RedisLogOptions {
-  /** `redis://[user:password@]host:port[/db]`, `rediss://` for TLS. */
+  /**
+   * `redis://[user:password@]host:port[/db]`, `rediss://` for TLS. Several `host:port` with commas are
+   * nodes of a cluster; `redis+sentinel://host:port,host:port/master[/db]` asks sentinels.
+   */
   readonly url: string
   /** What keys begin with. Default `sluice`. */
   readonly prefix?: string
@@ -27,6 +38,8 @@ export interface RedisLogOptions {
   readonly checkEvery?: number
   /** ms until an unanswered comparison is taken for a dead connection. Default 3500. */
   readonly checkTimeout?: number
+  /** ms between two questions where the masters are. Default 1000. */
+  readonly findEvery?: number
   /** ms that `start` waits for Redis. Default 5000. */
   readonly startTimeout?: number
 }
@@ -40,24 +53,34 @@ export interface RedisLog extends Log {
 const SILENT: RedisLogger = { info() {}, warn() {}, error() {} }
 
 export function createRedisLog(options: RedisLogOptions): RedisLog {
-  const { url, prefix = 'sluice', retentionFor, logger = SILENT } = options
+  const { prefix = 'sluice', retentionFor, logger = SILENT } = options
+  const connector = createConnector(options.url, prefix)
   const count = options.partitions ?? 1
   const appendTimeout = options.appendTimeout ?? APPEND_TIMEOUT
   const checkTimeout = options.checkTimeout ?? CHECK_TIMEOUT
   let partitions: Partition[] = []
+  let watch: NodeJS.Timeout | undefined
+  let stopped = false
 
-  /** A client for one connection: whoever holds it reconnects and sends again, not the client. */
-  function connect(role: Role): Redis {
-    return new Redis(url, {
-      lazyConnect: true,
-      retryStrategy: null,
-      enableOfflineQueue: false,
-      autoResendUnfulfilledCommands: false,
-      autoResubscribe: false,
-      // Half of an append's time: there must be some left for a second try on a new connection.
-      commandTimeout: role === 'commands' ? appendTimeout / 2 : checkTimeout,
-      connectionName: `${prefix}-${role}`,
-    })
+  function dial(node: Node, role: Role): Redis {
+    // Half of an append's time: there must be some left for a second try on a new connection.
+    const timeout = role === 'commands' ? appendTimeout / 2 : checkTimeout
+    return connector.dial(node, { name: `${prefix}-${role}`, timeout })
+  }
+
+  /** A master that was replaced may go on to answer: nobody but the others would say so. */
+  function watchMasters(): void {
+    if (stopped || !connector.movable()) return
+    watch = setTimeout(() => {
+      Promise.all(partitions.map((each) => each.review())).finally(watchMasters)
+    }, options.findEvery ?? FIND_EVERY)
+  }
+
+  async function stop(): Promise<void> {
+    stopped = true
+    clearTimeout(watch)
+    await Promise.all(partitions.map((each) => each.stop()))
+    connector.stop()
   }
 
   const of = (channel: string) => partitions[partitionOf(channel, count)]!
@@ -69,45 +92,50 @@ export function createRedisLog(options: RedisLogOptions): RedisLog {
     async start(listener: LogListener) {
       const deadline = performance.now() + (options.startTimeout ?? START_TIMEOUT)
       const examiner = createExaminer(logger)
-      partitions = Array.from({ length: count }, (_, index) =>
-        createPartition({
+      partitions = Array.from({ length: count }, (_, index) => {
+        const tag = hashTag(index, count)
+        const slot = slotOf(tag)
+        return createPartition({
           index,
           partitions: count,
-          base: `${prefix}:{${hashTag(index, count)}}`,
+          base: `${prefix}:{${tag}}`,
           listener,
           retentionFor,
           appendTimeout,
           checkEvery: options.checkEvery ?? CHECK_EVERY,
           logger,
           examine: examiner.examine,
-          connect,
-        }),
-      )
+          find: () => connector.find(slot),
+          dial,
+        })
+      })
       try {
-        await firstContact(() => connect('commands'), deadline, examiner)
+        await connector.explore(deadline)
+        const connect = async () => {
+          const slot = slotOf(hashTag(0, count))
+          return dial(await connector.find(slot), 'commands')
+        }
+        await firstContact(connect, deadline, (master) => examineMaster(master, examiner))
         // The first one knows whether the number of partitions is right: no other is made before.
         const [first, ...others] = partitions
         await within(deadline, first!.start())
         await within(deadline, Promise.all(others.map((each) => each.start())))
         examiner.relent()
+        watchMasters()
       } catch (error) {
-        await Promise.all(partitions.map((each) => each.stop()))
+        await stop()
         const why = error instanceof Error ? error.message : String(error)
-        throw new Error(`The log on Redis at ${withoutPassword(url)} can't be used: ${why}`, {
+        throw new Error(`The log on Redis at ${connector.name} can't be used: ${why}`, {
           cause: error,
         })
       }
     },
-    async stop() {
-      await Promise.all(partitions.map((each) => each.stop()))
-    },
+    stop,
     fault() {
       if (partitions.length === 0) return 'not started'
-      for (const each of partitions) {
-        const fault = each.fault()
-        if (fault !== undefined) return fault
-      }
-      return undefined
+      const faults = partitions.flatMap((each) => each.fault() ?? [])
+      const others = faults.length - 1
+      return others > 0 ? `${faults[0]}; and ${others} more` : faults[0]
     },
 
     async append(group) {

@@ -15,8 +15,8 @@ import type { Redis } from 'ioredis'
 import type { Position } from '../../wire/position.js'
 import type { Entry, LogListener } from '../log.js'
 import { readSnapshot, type Snapshot } from './epochs.js'
-import { callFunction } from './functions.js'
-import { HEADS_PAGE, SUBSCRIBE_BATCH } from './limits.js'
+import { callFunction, isRefusedForNow } from './functions.js'
+import { HEADS_PAGE, SUBSCRIBE_BATCH, SUBSCRIBE_RETRY } from './limits.js'
 import { type MessageSink, readMessage } from './records.js'
 
 export interface FollowerOptions {
@@ -25,6 +25,8 @@ export interface FollowerOptions {
   readonly listener: LogListener
   client(): Redis | undefined
   drop(client: Redis, why: string): void
+  /** The connection is sound, but the partition can't be asked for now; undefined: it can. */
+  refused(why: string | undefined): void
   /** A newer order was heard of. */
   heard(order: number): void
   /** How the partition stands, as asked on this connection. */
@@ -67,6 +69,10 @@ function followed(): Followed {
   // Whoever follows may have gone when the log stops.
   promise.catch(() => {})
   return { last: undefined, settled: false, promise, resolve, reject }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
 
 export function createFollower(options: FollowerOptions): Follower {
@@ -148,11 +154,16 @@ export function createFollower(options: FollowerOptions): Follower {
         join.push(channel)
       }
     }
-    const lost = (error: unknown) => {
-      options.drop(client, error instanceof Error ? error.message : String(error))
-    }
+    const lost = (error: unknown) => options.drop(client, messageOf(error))
     if (leave.length > 0) client.sunsubscribe(...leave.map((each) => prefix + each)).catch(lost)
-    if (join.length > 0) settle(client, join).catch(lost)
+    if (join.length === 0) return
+    settle(client, join).catch((error: unknown) => {
+      if (!isRefusedForNow(error)) return lost(error)
+      // Those who are settled lose nothing meanwhile, for nothing is written either.
+      options.refused(messageOf(error))
+      for (const channel of join) changed.add(channel)
+      setTimeout(schedule, SUBSCRIBE_RETRY).unref()
+    })
   }
 
   async function settle(client: Redis, channels: readonly string[]): Promise<void> {
@@ -263,9 +274,15 @@ export function createFollower(options: FollowerOptions): Follower {
       const client = options.client()
       if (client === undefined) return Promise.resolve()
       checking ??= compare(client)
-        .catch((error: unknown) => {
-          options.drop(client, error instanceof Error ? error.message : String(error))
-        })
+        .then(
+          () => {
+            if (client === options.client()) options.refused(undefined)
+          },
+          (error: unknown) => {
+            if (isRefusedForNow(error)) options.refused(messageOf(error))
+            else options.drop(client, messageOf(error))
+          },
+        )
         .finally(() => {
           checking = undefined
         })

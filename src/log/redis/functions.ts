@@ -75,11 +75,19 @@ export function isEmptyLog(error: unknown): boolean {
   return message(error).includes('SLUICEEMPTY')
 }
 
-/** Whether Redis refused before it executed anything, and may not refuse later. */
+/**
+ * Whether Redis refused before it executed anything, and may not refuse later. ASK and TRYAGAIN: the
+ * slot is on its way to another master, some keys here and some there. ASK is not followed: a
+ * partition's functions need all of its keys. It comes before a function runs, for the key that they
+ * are called on never exists, so none is ever executed on a half of the keys.
+ */
 export function isRefusedForNow(error: unknown): boolean {
-  return /^(LOADING|BUSY|READONLY|MASTERDOWN|OOM|MISCONF|NOREPLICAS|TRYAGAIN|CLUSTERDOWN)\b/.test(
-    message(error),
-  )
+  return /^(LOADING|BUSY|OOM|MISCONF|NOREPLICAS|TRYAGAIN|ASK)\b/.test(message(error))
+}
+
+/** Whether Redis refused because this node is no master of the partition, or none that may serve. */
+export function isElsewhere(error: unknown): boolean {
+  return /^(MOVED|READONLY|MASTERDOWN|CLUSTERDOWN|UNBLOCKED)\b/.test(message(error))
 }
 
 /** Whether Redis refuses to write, but reads: full, unable to persist, without its replicas. */

@@ -28,7 +28,15 @@ export const SILENCE = 1000
 export const APPEND_TIMEOUT = 1800
 /** ms between attempts to connect: first, and at most. Short, for an append waits 2 s at the most. */
 export const RECONNECT_DELAYS = { first: 50, most: 500 } as const
-/** ms between sendings of a batch that Redis refuses for now (loading, read-only, out of memory). */
+/** ms after which a connection has proved itself: those lost sooner are made anew at a slowing rate. */
+export const STEADY = 250
+/** ms between two questions where the masters are: how long one that was replaced but answers is used. */
+export const FIND_EVERY = 1000
+/** ms until a node or sentinel that doesn't say where the masters are is given up. */
+export const FIND_TIMEOUT = 700
+/** ms until a subscription that was refused for now is tried again. */
+export const SUBSCRIBE_RETRY = 250
+/** ms between sendings of a batch that Redis refuses for now (loading, out of memory, moving). */
 export const RETRY_DELAY = 50
 /** ms between two lines of the log about appends that are refused. */
 export const QUIET = 10_000

@@ -2,11 +2,14 @@
 import type { Redis } from 'ioredis'
 import { SluiceError } from '../../wire/errors.js'
 import type { LogListener, Retention } from '../log.js'
+import type { Node } from './address.js'
+import { identify, meetMaster } from './contact.js'
 import { createFollower, type Follower } from './follower.js'
 import {
   type Argument,
   callFunction,
   type FunctionName,
+  isElsewhere,
   isEmptyLog,
   isReadingOnly,
   isReply,
@@ -15,6 +18,7 @@ import { SILENCE } from './limits.js'
 import { createLink } from './link.js'
 import { createReader, type Reader } from './reader.js'
 import { createRefusal } from './refusal.js'
+import { RefusedError } from './refused.js'
 import { createWriter, type Writer } from './writer.js'
 
 /** What its connection is used for. */
@@ -38,8 +42,10 @@ export interface PartitionOptions {
   readonly logger: RedisLogger
   /** Looks at a master before it is used; rejects with a RefusedError where it must not be. */
   examine(client: Redis): Promise<void>
-  /** A client for the node that has this partition. */
-  connect(role: Role): Redis
+  /** The master that has this partition, as it is known now. */
+  find(): Promise<Node>
+  /** A client for one connection to a node. */
+  dial(node: Node, role: Role): Redis
 }
 
 export interface Partition extends Omit<Reader, 'learn' | 'forget'> {
@@ -51,13 +57,12 @@ export interface Partition extends Omit<Reader, 'learn' | 'forget'> {
   /** Compares heads, and tries whether Redis takes writes, now rather than at the next tick. */
   check(): Promise<void>
   fault(): string | undefined
+  /** Asks where the master is, and leaves another one. */
+  review(): Promise<void>
 }
 
 /** The data format that this version reads and writes. */
 const FORMAT = 1
-
-/** This gateway must not work on the data that is there. */
-export class RefusedError extends Error {}
 
 export function createPartition(options: PartitionOptions): Partition {
   const { index, base, listener, logger } = options
@@ -72,6 +77,8 @@ export function createPartition(options: PartitionOptions): Partition {
   const heard = (order: number) => {
     if (order > seen) seen = order
   }
+  /** The server processes that the two links are connected to. */
+  const runs: { [R in Role]?: string } = {}
   const refusal = createRefusal(logger, index)
   const where = (link: string) => `${link} connection of partition ${index}`
 
@@ -91,9 +98,11 @@ export function createPartition(options: PartitionOptions): Partition {
   }
 
   const commands = createLink({
-    connect: () => options.connect('commands'),
+    find: options.find,
+    dial: (node) => options.dial(node, 'commands'),
     async prepare(client) {
       try {
+        runs.commands = (await meetMaster(client)).run
         await options.examine(client)
         await open(client)
       } catch (error) {
@@ -112,6 +121,9 @@ export function createPartition(options: PartitionOptions): Partition {
       if (!followersOpened) {
         followersOpened = true
         followers.open()
+      } else if (runs.followers !== runs.commands) {
+        // It listens to a server that was replaced: nothing would come from there any more.
+        followers.leave('the partition has another master')
       }
       writer.wake()
     },
@@ -123,11 +135,17 @@ export function createPartition(options: PartitionOptions): Partition {
 
   let followersOpened = false
   const followers = createLink({
-    connect: () => options.connect('followers'),
-    prepare: (client) => orOpen(() => follower.prepare(client)),
+    find: options.find,
+    dial: (node) => options.dial(node, 'followers'),
+    async prepare(client) {
+      runs.followers = (await meetMaster(client)).run
+      await orOpen(() => follower.prepare(client))
+    },
     up() {
       logger.info({ partition: index }, 'Redis: following')
       checkFault = undefined
+      // The one that asked later where the master is knows better.
+      if (runs.commands !== runs.followers) commands.leave('the partition has another master')
       follower.up()
       scheduleCheck()
       started?.resolve()
@@ -159,7 +177,7 @@ export function createPartition(options: PartitionOptions): Partition {
       return await orOpen(() => callFunction(client, name, base, args))
     } catch (error) {
       // No answer in time: the connection is as good as dead for whatever would be asked next.
-      if (!isReply(error)) commands.drop(client, (error as Error).message)
+      if (!isReply(error) || isElsewhere(error)) commands.drop(client, (error as Error).message)
       throw new SluiceError('log_unavailable', { cause: error })
     }
   }
@@ -187,9 +205,20 @@ export function createPartition(options: PartitionOptions): Partition {
       checkFault = why
       followers.drop(client, why)
     },
+    refused(why) {
+      checkFault = why
+    },
     heard,
     learn: reader.learn,
   })
+
+  /** Without it a master that was made a replica would be listened to: it still answers questions. */
+  async function stillMaster(client: Redis): Promise<void> {
+    const { master, run } = await identify(client)
+    if (master) return
+    followers.drop(client, 'it was made a replica')
+    if (runs.commands === run) commands.leave('it was made a replica')
+  }
 
   /**
    * A write that changes nothing, so that a Redis that takes none is found before a publisher finds it,
@@ -203,7 +232,7 @@ export function createPartition(options: PartitionOptions): Partition {
       await open(client)
       refusal.taken()
     } catch (error) {
-      if (isReply(error)) refusal.refused(error)
+      if (isReply(error) && !isElsewhere(error)) refusal.refused(error)
       else commands.drop(client, (error as Error).message)
     }
   }
@@ -218,6 +247,8 @@ export function createPartition(options: PartitionOptions): Partition {
     checkTimer = setTimeout(() => {
       asked = Date.now()
       void probe()
+      // Where it isn't answered the other question isn't, either.
+      if (followers.client !== undefined) stillMaster(followers.client).catch(() => {})
       void follower.check().then(() => {
         asked = 0
         if (followers.client !== undefined) scheduleCheck()
@@ -246,6 +277,19 @@ export function createPartition(options: PartitionOptions): Partition {
       follower.stop(new SluiceError('log_unavailable'))
       followers.stop()
       commands.stop()
+    },
+    async review() {
+      for (const link of [commands, followers]) {
+        try {
+          // Asked twice: the first answer may be of somebody who hadn't heard of what a link knows.
+          if (!link.elsewhere(await options.find())) continue
+          if (!link.elsewhere(await options.find())) continue
+        } catch {
+          // Nobody says where: no reason to leave a connection that works.
+          continue
+        }
+        link.leave('the partition has another master')
+      }
     },
     fault() {
       if (commands.client === undefined) return `${where('command')}: ${commands.trouble}`

@@ -1,7 +1,8 @@
 /** What a Redis must be, and how it should be set, to hold a log. */
 import type { Redis } from 'ioredis'
 import { FOLLOWER_BUFFER, REPLICATION_BACKLOG } from './limits.js'
-import { type RedisLogger, RefusedError } from './partition.js'
+import type { RedisLogger } from './partition.js'
+import { RefusedError } from './refused.js'
 
 /** `refuse`: parts of the log could vanish unsaid. `warn`: it will hurt. `hint`: it could be better. */
 export interface Finding {

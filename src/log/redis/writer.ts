@@ -15,7 +15,7 @@ import type { Redis } from 'ioredis'
 import { SluiceError } from '../../wire/errors.js'
 import type { Draft, EndEntry, Receipt, Retention } from '../log.js'
 import { encodeOperations, type Operation, readEnd, readReceipts, splitAnswer } from './batch.js'
-import { type Argument, callFunction, isRefusedForNow, isReply } from './functions.js'
+import { type Argument, callFunction, isElsewhere, isRefusedForNow, isReply } from './functions.js'
 import {
   BATCH_BYTES,
   BATCH_EVENTS,
@@ -190,8 +190,8 @@ export function createWriter(options: WriterOptions): Writer {
 
   function failed(batch: Batch, client: Redis, error: unknown): void {
     if (flying !== batch) return
-    if (!isReply(error)) {
-      // Lost or silent: the link's next connection wakes us.
+    if (!isReply(error) || isElsewhere(error)) {
+      // Lost, silent, or to a node that isn't ours: the link's next connection wakes us.
       batch.sent = false
       options.drop(client, error instanceof Error ? error.message : String(error))
       if (options.client() !== undefined) pump()
