@@ -70,6 +70,8 @@ export interface Gap {
   readonly reason: GapReason
   /** The newest entry that is missing or may be missing; what was kept begins after it. */
   readonly floor: Position
+  /** Where it is known that everything up to a later position than the one read from was given: that one. */
+  readonly since?: Position | undefined
 }
 
 /** What one channel gave. */
@@ -109,9 +111,10 @@ export type Standing =
   /**
    * `lost`: its process is known, the position lies beyond what the store kept of it.
    * `unknown`: never given out by this store as it is now.
-   * `resume`: where reading goes on. A `lost` one at the end of what was kept; an `unknown` one at the
-   * birth of the store where it is older than that (so that what was published since a restart is not
-   * skipped), else at the end.
+   * `resume`: where reading goes on. A `lost` one at the beginning of what was written after the loss,
+   * which may be an earlier order than its own where clocks differ; an `unknown` one at the birth of the
+   * store where it is older than that (so that what was published since a restart is not skipped), else
+   * at the end.
    */
   | { readonly known: false; readonly reason: 'lost' | 'unknown'; readonly resume: Position }
 
@@ -142,9 +145,16 @@ export interface LogListener {
   ephemeral(event: EphemeralEvent): void
   /** The channel's entries up to and including order `upTo` were removed on purpose. */
   deleted(channel: string, upTo: number): void
-  /** Entries of the channel after order `seen` were missed: whoever follows reads them from the log. */
+  /**
+   * Entries of the channel after order `seen` were missed, or the store has learned that it lost some:
+   * whoever follows reads on from there, which gives the entries or a gap.
+   */
   hole(channel: string, seen: number): void
-  /** The connection that feeds this partition's followers is gone: `follow` must be awaited anew. */
+  /**
+   * The connection that feeds this partition's followers is gone: `follow` must be awaited anew. What
+   * comes after it may be of a store that lacks what was handed over before: positions are to be judged
+   * by `locate` again.
+   */
   interrupted(partition: number): void
   /** Every entry up to here, on the followed channels, has been handed over. */
   verified(partition: number, position: Position): void
@@ -194,7 +204,7 @@ export interface Log {
   read(partition: number, requests: readonly ReadRequest[], limit: number): Promise<ReadResult>
   /**
    * Where channels of one partition begin: for each the order after which reading starts, so that
-   * the entries asked for follow and no gap is told. `position` is where a cursor stands that has
+   * the entries asked for follow and begin without a gap. `position` is where a cursor stands that has
    * none of them yet: the least of the starts (for `latest` the partition's last position).
    */
   seek(

@@ -8,12 +8,15 @@ import { partitionOf } from './partition.js'
 import type { Node } from './redis/address.js'
 import { createConnector } from './redis/connector.js'
 import { examineMaster, firstContact, within } from './redis/contact.js'
+import { createIntake, type Intake } from './redis/intake.js'
 import {
   APPEND_TIMEOUT,
+  ATTEND_EVERY,
   CHECK_EVERY,
   CHECK_TIMEOUT,
   FIND_EVERY,
   START_TIMEOUT,
+  WITNESS_PATIENCE,
 } from './redis/limits.js'
 import { createPartition, type Partition, type RedisLogger, type Role } from './redis/partition.js'
 import { createExaminer } from './redis/settings.js'
@@ -40,12 +43,18 @@ export interface RedisLogOptions {
   readonly checkTimeout?: number
   /** ms between two questions where the masters are. Default 1000. */
   readonly findEvery?: number
+  /** ms between a gateway's signs of life. Default 1000. */
+  readonly attendEvery?: number
+  /** ms that a new epoch waits for witnesses of what it lacks. Default 10000. */
+  readonly witnessPatience?: number
   /** ms that `start` waits for Redis. Default 5000. */
   readonly startTimeout?: number
 }
 
 /** The log, and what only this one can do. */
 export interface RedisLog extends Log {
+  /** For roads in that are made of Redis itself. Of use from `start` to `stop`. */
+  readonly intake: Intake
   /** Compares heads now rather than at the next tick; resolves when followers have heard of every hole. */
   check(): Promise<void>
 }
@@ -85,7 +94,17 @@ export function createRedisLog(options: RedisLogOptions): RedisLog {
 
   const of = (channel: string) => partitions[partitionOf(channel, count)]!
 
+  const intake = createIntake({
+    prefix,
+    count,
+    findEvery: () => (connector.movable() ? (options.findEvery ?? FIND_EVERY) : 0),
+    partition: (index) => partitions[index]!,
+    find: (slot) => connector.find(slot),
+    dial: (node) => dial(node, 'intake'),
+  })
+
   return {
+    intake,
     partitions: count,
     partitionOf: (channel) => partitionOf(channel, count),
 
@@ -103,6 +122,8 @@ export function createRedisLog(options: RedisLogOptions): RedisLog {
           retentionFor,
           appendTimeout,
           checkEvery: options.checkEvery ?? CHECK_EVERY,
+          attendEvery: options.attendEvery ?? ATTEND_EVERY,
+          witnessPatience: options.witnessPatience ?? WITNESS_PATIENCE,
           logger,
           examine: examiner.examine,
           find: () => connector.find(slot),

@@ -12,6 +12,27 @@ export type Operation =
   | { readonly do: 'append'; readonly drafts: readonly Draft[] }
   | { readonly do: 'close'; readonly channel: string; readonly reason: string | null }
   | { readonly do: 'delete'; readonly channel: string }
+  | ({ readonly do: 'raw' } & Held)
+  | ({ readonly do: 'inbox' } & Taking)
+
+/** Raw messages, each one alone: appended only while the token is that of the partition's lease. */
+export interface Held {
+  readonly token: string
+  readonly drafts: readonly Draft[]
+}
+
+/** Entries of the inbox, each one alone: appended only where they are newer than what was taken last. */
+export interface Taking {
+  /** Names the life of the inbox within which ids can be compared. */
+  readonly source: string
+  /** Id of the newest entry there ever was in it. */
+  readonly newest: string
+  /** In the order of their ids. */
+  readonly entries: readonly { readonly id: string; readonly draft: Draft }[]
+}
+
+/** What became of one of several drafts that stand each for itself. */
+export type Outcome = Receipt | SluiceError
 
 const EPHEMERAL = 1
 const KEYED = 2
@@ -25,6 +46,11 @@ function fingerprint({ name, data, ephemeral }: Draft): string {
 /** Ages as Redis can count with them. */
 export function ageOf(retention: Retention): number {
   return Math.floor(Math.min(retention.maxAge, MAX_AGE))
+}
+
+/** The count kept, as Redis can count with it. */
+export function eventsOf(retention: Retention): number {
+  return Math.max(1, Math.floor(Math.min(retention.maxEvents, Number.MAX_SAFE_INTEGER)))
 }
 
 /** `channels` is filled: an answer names a channel by its place there, beginning with 1. */
@@ -43,14 +69,24 @@ export function encodeOperations(
     return place
   }
   const args: Argument[] = []
+  const push = (draft: Draft): void => {
+    const { channel, name, data, sender, key, ephemeral } = draft
+    const flags = (ephemeral === true ? EPHEMERAL : 0) + (key === undefined ? 0 : KEYED)
+    args.push(flags, placeOf(channel), encodeName(name), encodeText(sender), data)
+    if (key !== undefined) args.push(keyName(draft, key), fingerprint(draft))
+  }
   for (const operation of operations) {
     if (operation.do === 'append') {
       args.push('G', operation.drafts.length)
-      for (const draft of operation.drafts) {
-        const { channel, name, data, sender, key, ephemeral } = draft
-        const flags = (ephemeral === true ? EPHEMERAL : 0) + (key === undefined ? 0 : KEYED)
-        args.push(flags, placeOf(channel), encodeName(name), encodeText(sender), data)
-        if (key !== undefined) args.push(keyName(draft, key), fingerprint(draft))
+      operation.drafts.forEach(push)
+    } else if (operation.do === 'raw') {
+      args.push('F', operation.drafts.length, operation.token)
+      operation.drafts.forEach(push)
+    } else if (operation.do === 'inbox') {
+      args.push('I', operation.entries.length, operation.source, operation.newest)
+      for (const { id, draft } of operation.entries) {
+        args.push(id)
+        push(draft)
       }
     } else if (operation.do === 'close') {
       args.push('C', placeOf(operation.channel), encodeText(operation.reason))
@@ -61,8 +97,7 @@ export function encodeOperations(
   const table: Argument[] = [channels.length]
   for (const channel of channels) {
     const retention = retentionFor(channel)
-    const events = Math.min(retention.maxEvents, Number.MAX_SAFE_INTEGER)
-    table.push(channel, Math.max(1, Math.floor(events)), ageOf(retention))
+    table.push(channel, eventsOf(retention), ageOf(retention))
   }
   return table.concat(args)
 }
@@ -103,6 +138,45 @@ function readReceipt(text: string, channel: string, tag: number): Receipt {
   }
   const order = Number(text)
   return { channel, position: { order, tag }, time: msOf(order), duplicate: false }
+}
+
+/** What became of raw messages; `fenced` where the token wasn't the lease's any more. */
+export function readHeld(
+  result: string,
+  { drafts }: Held,
+  tag: number,
+  channels: readonly string[],
+): Outcome[] | 'fenced' {
+  if (result === '!f') return 'fenced'
+  return result.split(' ').map((text, i) => readOutcome(text, drafts[i]!, tag, channels))
+}
+
+/**
+ * What became of entries of the inbox; `taken` what was taken before. `beyond` where the partition has
+ * taken an entry that is newer than all that the inbox ever held: it isn't the inbox that it was.
+ */
+export function readTaken(
+  result: string,
+  { entries }: Taking,
+  tag: number,
+  channels: readonly string[],
+): (Outcome | 'taken')[] | { readonly beyond: string } {
+  if (result.startsWith('!o')) return { beyond: result.slice(2) }
+  return result
+    .split(' ')
+    .map((text, i) =>
+      text === 's' ? 'taken' : readOutcome(text, entries[i]!.draft, tag, channels),
+    )
+}
+
+function readOutcome(
+  text: string,
+  draft: Draft,
+  tag: number,
+  channels: readonly string[],
+): Outcome {
+  const receipts = readReceipts(text, [draft], tag, channels)
+  return receipts instanceof SluiceError ? receipts : receipts[0]!
 }
 
 export function readEnd(result: string, channel: string): EndEntry {

@@ -17,6 +17,8 @@ export interface Snapshot {
   readonly birth: number
   /** No channel without a head had a newer entry. */
   readonly horizon: number
+  /** The newest hole of the whole partition; 0 where there is none. */
+  readonly hole: number
 }
 
 export interface Epoch {
@@ -25,21 +27,25 @@ export interface Epoch {
   readonly tag: number
 }
 
+/** Something that a server lacked when it began to write, as witnesses told it or failed to. */
+export interface Hole extends Position {
+  /** The end of the epoch that it was lost from: the newest that was kept. */
+  readonly since: Position
+}
+
 export interface History {
   readonly snapshot: Snapshot
   /** Oldest first. */
   readonly closed: readonly Epoch[]
+  /** Those that concern every channel. Oldest first. */
+  readonly holes: readonly Hole[]
 }
 
+type Six = [number, number, number, number, number, number]
+
 export function readSnapshot(reply: readonly string[]): Snapshot {
-  const [last, start, tag, birth, horizon] = reply.map(Number) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-  ]
-  return { last, start, tag, birth, horizon }
+  const [last, start, tag, birth, horizon, hole] = reply.map(Number) as Six
+  return { last, start, tag, birth, horizon, hole }
 }
 
 export function readEpoch(text: string): Epoch {
@@ -47,9 +53,19 @@ export function readEpoch(text: string): Epoch {
   return { start, end, tag }
 }
 
-/** Whether the closed epochs known for one snapshot are those of the other, too. */
+export function readHole(text: string): Hole {
+  const [order, tag, end, of] = text.split(' ').map(Number) as [number, number, number, number]
+  return { order, tag, since: { order: end, tag: of } }
+}
+
+/** Whether it is the same server process, with the same data, that wrote last. */
 export function sameEpoch(a: Snapshot, b: Snapshot): boolean {
   return a.start === b.start && a.birth === b.birth && a.tag === b.tag
+}
+
+/** Whether the closed epochs and holes known for one snapshot are those of the other, too. */
+export function sameHistory(a: Snapshot, b: Snapshot): boolean {
+  return sameEpoch(a, b) && a.hole === b.hole
 }
 
 /** The position with this order: the tag of the epoch that it lies in, or that comes before it. */
@@ -59,19 +75,15 @@ export function positionAt({ snapshot, closed }: History, order: number): Positi
   return { order, tag: epoch?.tag ?? snapshot.tag }
 }
 
-/** Where an order lies that was given out and lost: the start of the epoch after it. */
-export function lostUntil({ snapshot, closed }: History, order: number): number | undefined {
-  if (order >= snapshot.start) return undefined
-  const index = closed.findLastIndex(({ start }) => order >= start)
-  const epoch = closed[index]
-  if (epoch === undefined || order <= epoch.end) return undefined
-  return closed[index + 1]?.start ?? snapshot.start
-}
-
+/**
+ * Judged by the tag, not only by the order: where clocks differ, or two masters write at once, an epoch
+ * may begin before the last order that its forerunner gave out and lost.
+ */
 export function locateIn(history: History, { order, tag }: Position): Standing {
   const { snapshot, closed } = history
   const all = [...closed, { start: snapshot.start, end: snapshot.last, tag: snapshot.tag }]
-  const epoch = all.findLast((each) => each.tag === tag && each.start <= order)
+  const index = all.findLastIndex((each) => each.tag === tag && each.start <= order)
+  const epoch = all[index]
   if (epoch === undefined) {
     // Older than everything here: all that there is came after it.
     const older = order < snapshot.birth
@@ -79,10 +91,26 @@ export function locateIn(history: History, { order, tag }: Position): Standing {
     return { known: false, reason: 'unknown', resume }
   }
   if (order <= epoch.end) return { known: true }
+  const next = all[index + 1]
   // Of a process that still writes: nothing was lost, the position is not there yet.
-  if (epoch === all.at(-1)) {
+  if (next === undefined) {
     const resume = { order: snapshot.last, tag: snapshot.tag }
     return { known: false, reason: 'unknown', resume }
   }
-  return { known: false, reason: 'lost', resume: { order: epoch.end, tag } }
+  return { known: false, reason: 'lost', resume: { order: next.start, tag: next.tag } }
+}
+
+/**
+ * For a position that was acknowledged or delivered and is not here any more: the newest that was kept of
+ * its epoch. Undefined where it is here. An epoch that nothing is known of was lost as a whole; it came
+ * after the newest that is closed.
+ */
+export function lostAfter(history: History, { order, tag }: Position): Position | undefined {
+  const { snapshot, closed } = history
+  // Possibly newer than the history is, never lost.
+  if (tag === snapshot.tag && order >= snapshot.start) return undefined
+  const own = closed.findLast((each) => each.tag === tag && each.start <= order)
+  if (own !== undefined && order <= own.end) return undefined
+  const epoch = own ?? closed.at(-1)
+  return epoch && { order: epoch.end, tag: epoch.tag }
 }

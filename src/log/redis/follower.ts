@@ -14,7 +14,7 @@
 import type { Redis } from 'ioredis'
 import type { Position } from '../../wire/position.js'
 import type { Entry, LogListener } from '../log.js'
-import { readSnapshot, type Snapshot } from './epochs.js'
+import { readSnapshot, type Snapshot, sameEpoch } from './epochs.js'
 import { callFunction, isRefusedForNow } from './functions.js'
 import { HEADS_PAGE, SUBSCRIBE_BATCH, SUBSCRIBE_RETRY } from './limits.js'
 import { type MessageSink, readMessage } from './records.js'
@@ -29,6 +29,8 @@ export interface FollowerOptions {
   refused(why: string | undefined): void
   /** A newer order was heard of. */
   heard(order: number): void
+  /** The newest entry that a channel's followers had, when they may have lost touch with it. */
+  delivered(channel: string, order: number, tag: number): void
   /** How the partition stands, as asked on this connection. */
   learn(snapshot: Snapshot): void
 }
@@ -53,6 +55,9 @@ export interface Follower {
 interface Followed {
   /** Order of the newest entry handed over or known to be before; undefined while not settled and nothing came. */
   last: number | undefined
+  /** Position of the newest entry that was handed over; 0 while there is none. */
+  order: number
+  tag: number
   settled: boolean
   readonly promise: Promise<void>
   resolve(): void
@@ -68,7 +73,7 @@ function followed(): Followed {
   })
   // Whoever follows may have gone when the log stops.
   promise.catch(() => {})
-  return { last: undefined, settled: false, promise, resolve, reject }
+  return { last: undefined, order: 0, tag: 0, settled: false, promise, resolve, reject }
 }
 
 function messageOf(error: unknown): string {
@@ -88,6 +93,10 @@ export function createFollower(options: FollowerOptions): Follower {
   let verified: Position = { order: 0, tag: 0 }
   let lineage: Snapshot | undefined
   let frontier = 0
+  /** The newest hole of the whole partition that was told. */
+  let wide = 0
+  /** The store is another one than before the connection was lost. */
+  let replaced = false
 
   /** Messages and answers come over one connection, in the order of the partition. */
   const reached = (order: number) => {
@@ -105,6 +114,8 @@ export function createFollower(options: FollowerOptions): Follower {
         if (entry.prev !== last) missed(entry.channel, last)
       }
       state.last = entry.order
+      state.order = entry.order
+      state.tag = entry.tag
       options.heard(entry.order)
       listener.entry(entry)
     },
@@ -114,11 +125,36 @@ export function createFollower(options: FollowerOptions): Follower {
     deleted(channel, upTo) {
       if (wanted.has(channel)) listener.deleted(channel, upTo)
     },
+    hole(channel, order) {
+      reached(order)
+      options.heard(order)
+      const state = wanted.get(channel)
+      if (state?.last === undefined || order <= state.last) return
+      missed(channel, state.last)
+      state.last = order
+    },
+    wideHole(order) {
+      reached(order)
+      options.heard(order)
+      tellWide(order)
+    },
   }
 
   /** What was verified since is known to be handed over, also where the channel was silent. */
   function missed(channel: string, last: number): void {
     listener.hole(channel, Math.max(last, wanted.get(channel)?.settled ? verified.order : 0))
+  }
+
+  /** Every channel has a hole there: its streams read on from before it, and the read tells. */
+  function tellWide(order: number): void {
+    if (order <= wide) return
+    wide = order
+    for (const [channel, { last, settled }] of wanted) {
+      if (last === undefined) continue
+      const seen = Math.max(last, settled ? verified.order : 0)
+      // Later than the hole where the message about it was lost.
+      listener.hole(channel, Math.min(seen, order - 1))
+    }
   }
 
   function onMessage(name: string, message: string): void {
@@ -209,15 +245,19 @@ export function createFollower(options: FollowerOptions): Follower {
       }
       if (heads.length < 2 * HEADS_PAGE) break
     }
+    tellWide(first.hole)
     accept(first)
     listener.verified(partition, verified)
   }
 
-  /** Another store than the one that messages came from: wiped, or a copy that lacks the newest part. */
+  /**
+   * Another store than the one that messages came from: wiped, a copy that lacks the newest part, or a
+   * process that was a copy meanwhile.
+   */
   function broken(snapshot: Snapshot): boolean {
     return (
       lineage !== undefined &&
-      (snapshot.birth !== lineage.birth || snapshot.last < Math.max(verified.order, lineage.last))
+      (!sameEpoch(snapshot, lineage) || snapshot.last < Math.max(verified.order, lineage.last))
     )
   }
 
@@ -244,6 +284,7 @@ export function createFollower(options: FollowerOptions): Follower {
       const state = wanted.get(channel)
       if (state === undefined) return
       wanted.delete(channel)
+      if (state.order > 0) options.delivered(channel, state.order, state.tag)
       state.resolve()
       changed.add(channel)
       schedule()
@@ -252,18 +293,33 @@ export function createFollower(options: FollowerOptions): Follower {
       client.on('smessage', onMessage)
       // The slot has moved: the node says so once, and nothing more will come from it.
       client.on('moved', () => options.drop(client, 'the partition has moved to another node'))
-      const [standing] = (await callFunction(client, 'heads', base, [])) as [string[]]
+      // The name of no channel: what concerns all of them.
+      const [, reply] = await Promise.all([
+        client.ssubscribe(prefix),
+        callFunction(client, 'heads', base, []),
+      ])
+      const [standing] = reply as [string[]]
       const snapshot = readSnapshot(standing)
       // Where the store is as we knew it, what was verified stays; else all begins with what it has.
-      if (lineage === undefined || broken(snapshot)) accept(snapshot)
+      replaced = broken(snapshot)
+      if (lineage === undefined || replaced) {
+        frontier = snapshot.last
+        accept(snapshot)
+      }
+      // Every stream reads from its position now, and is told by that.
+      wide = snapshot.hole
     },
     up() {
+      // Whoever has come since the connection was lost was judged by who knows which store.
+      if (replaced) listener.interrupted(partition)
+      replaced = false
       for (const channel of wanted.keys()) changed.add(channel)
       schedule()
     },
     down() {
       subscribed.clear()
       for (const [channel, state] of wanted) {
+        if (state.order > 0) options.delivered(channel, state.order, state.tag)
         if (state.settled) wanted.set(channel, followed())
         else state.last = undefined
       }

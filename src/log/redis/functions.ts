@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import type { Redis } from 'ioredis'
 
 /** Files of `functions/`, in the order in which they need each other. */
-const PARTS = ['common', 'epochs', 'write', 'read', 'follow'] as const
+const PARTS = ['common', 'epochs', 'lease', 'inbox', 'write', 'witness', 'read', 'follow'] as const
 const source = PARTS.map((part) =>
   readFileSync(new URL(`./functions/${part}.lua`, import.meta.url), 'utf8'),
 ).join('\n')
@@ -20,8 +20,24 @@ export type FunctionName =
   | 'seek'
   | 'heads'
   | 'moved'
+  | 'attend'
+  | 'leave'
+  | 'lease'
+  | 'release'
+  | 'inbox'
+  | 'inbox_leave'
 
-const WRITING: ReadonlySet<FunctionName> = new Set(['write', 'open', 'info'])
+const WRITING: ReadonlySet<FunctionName> = new Set([
+  'write',
+  'open',
+  'info',
+  'attend',
+  'leave',
+  'lease',
+  'release',
+  'inbox',
+  'inbox_leave',
+])
 
 export type Argument = string | number
 

@@ -50,3 +50,13 @@ export const MAX_AGE = 100 * 365 * 24 * 3600 * 1000
 export const FOLLOWER_BUFFER = 256 * 1024 * 1024
 /** Bytes of replication that a master should remember: its default of 1 MiB is less than a busy second. */
 export const REPLICATION_BACKLOG = 16 * 1024 * 1024
+/** Channels that a gateway remembers the newest position of, for the time that replication may lag. */
+export const WITNESSED_CHANNELS = 50_000
+/** ms after which half of that memory goes. */
+export const WITNESS_TIME = 15_000
+/** ms between a gateway's signs of life. */
+export const ATTEND_EVERY = 1000
+/** ms that a new epoch waits for those who may know what it lacks. */
+export const WITNESS_PATIENCE = 10_000
+/** Losses in one report: some 20 µs each of Redis's only thread. */
+export const REPORT_CHANNELS = 500

@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis'
 import { SluiceError } from '../../wire/errors.js'
 import type { LogListener, Retention } from '../log.js'
 import type { Node } from './address.js'
+import { createAttendance } from './attendance.js'
 import { identify, meetMaster } from './contact.js'
 import { createFollower, type Follower } from './follower.js'
 import {
@@ -22,7 +23,7 @@ import { RefusedError } from './refused.js'
 import { createWriter, type Writer } from './writer.js'
 
 /** What its connection is used for. */
-export type Role = 'commands' | 'followers'
+export type Role = 'commands' | 'followers' | 'intake'
 
 export interface RedisLogger {
   info(fields: object, message: string): void
@@ -39,6 +40,8 @@ export interface PartitionOptions {
   readonly retentionFor: (channel: string) => Retention
   readonly appendTimeout: number
   readonly checkEvery: number
+  readonly attendEvery: number
+  readonly witnessPatience: number
   readonly logger: RedisLogger
   /** Looks at a master before it is used; rejects with a RefusedError where it must not be. */
   examine(client: Redis): Promise<void>
@@ -51,6 +54,8 @@ export interface PartitionOptions {
 export interface Partition extends Omit<Reader, 'learn' | 'forget'> {
   readonly writer: Writer
   readonly follower: Follower
+  /** A function on the partition. Rejects with `log_unavailable`. */
+  call(name: FunctionName, args: readonly Argument[]): Promise<unknown>
   /** Resolves when both connections are up. */
   start(): Promise<void>
   stop(): Promise<void>
@@ -114,6 +119,8 @@ export function createPartition(options: PartitionOptions): Partition {
           throw error
         })
       }
+      // Before anything is acknowledged by this server: what the one before it had acknowledged.
+      await attendance.begin(client)
     },
     up() {
       logger.info({ partition: index }, 'Redis: ready for commands')
@@ -125,6 +132,7 @@ export function createPartition(options: PartitionOptions): Partition {
         // It listens to a server that was replaced: nothing would come from there any more.
         followers.leave('the partition has another master')
       }
+      attendance.wake()
       writer.wake()
     },
     down(why) {
@@ -139,6 +147,10 @@ export function createPartition(options: PartitionOptions): Partition {
     dial: (node) => options.dial(node, 'followers'),
     async prepare(client) {
       runs.followers = (await meetMaster(client)).run
+      // So that no epoch begins later on a server that is followed already.
+      await open(client).catch((error: unknown) => {
+        if (!isReadingOnly(error)) throw error
+      })
       await orOpen(() => follower.prepare(client))
     },
     up() {
@@ -183,6 +195,18 @@ export function createPartition(options: PartitionOptions): Partition {
   }
 
   const reader = createReader(call, options.retentionFor)
+  const attendance = createAttendance({
+    base,
+    layout,
+    every: options.attendEvery,
+    patience: options.witnessPatience,
+    retentionFor: options.retentionFor,
+    client: () => commands.client,
+    drop: commands.drop,
+    seen: () => seen,
+    learn: reader.learn,
+    info: (fields, message) => logger.warn({ partition: index, ...fields }, message),
+  })
   const writer = createWriter({
     base,
     layout,
@@ -192,6 +216,7 @@ export function createPartition(options: PartitionOptions): Partition {
     drop: commands.drop,
     seen: () => seen,
     heard,
+    acknowledged: (channel, { order, tag }) => attendance.note(channel, order, tag),
     fanOut: () => listener.fanOut ?? 0,
     refused: refusal.refused,
     taken: refusal.taken,
@@ -209,6 +234,7 @@ export function createPartition(options: PartitionOptions): Partition {
       checkFault = why
     },
     heard,
+    delivered: attendance.note,
     learn: reader.learn,
   })
 
@@ -259,6 +285,7 @@ export function createPartition(options: PartitionOptions): Partition {
   return {
     writer,
     follower,
+    call,
     check,
     read: reader.read,
     seek: reader.seek,
@@ -271,6 +298,7 @@ export function createPartition(options: PartitionOptions): Partition {
       }),
     async stop() {
       await writer.drain()
+      await attendance.stop()
       stopped = true
       clearTimeout(checkTimer)
       writer.stop()

@@ -1,10 +1,11 @@
 /** The reading side of a partition: read, seek, locate, info, and what is known of its epochs. */
 import type { Position } from '../../wire/position.js'
 import { parsePosition } from '../../wire/position.js'
-import { ageLimitAt, type Evidence, gapAfter } from '../gap.js'
+import { ageLimitAt, gapAfter } from '../gap.js'
 import type {
   ChannelInfo,
   ChannelRead,
+  Entry,
   Gap,
   ReadRequest,
   ReadResult,
@@ -15,16 +16,17 @@ import type {
 import { ageOf } from './batch.js'
 import {
   type History,
+  type Hole,
   locateIn,
-  lostUntil,
   positionAt,
   readEpoch,
+  readHole,
   readSnapshot,
   type Snapshot,
-  sameEpoch,
+  sameHistory,
 } from './epochs.js'
 import type { Argument, FunctionName } from './functions.js'
-import { endEntry, type StreamEntry, storedEntry } from './records.js'
+import { endEntry, type HoleEntry, type StreamEntry, storedEntry } from './records.js'
 
 type Call = (name: FunctionName, args: readonly Argument[]) => Promise<unknown>
 
@@ -54,14 +56,38 @@ function closedMark(
   return { position: { order: end.order, tag: end.tag }, reason: end.reason, prev: end.prev }
 }
 
+/** The answer to `epochs`. */
+export function readHistory([standing, epochs, holes]: [string[], string[], string[]]): History {
+  return {
+    snapshot: readSnapshot(standing),
+    closed: epochs.map(readEpoch),
+    holes: holes.map(readHole),
+  }
+}
+
+type Held = Entry | HoleEntry | (Hole & { readonly kind: 'hole'; readonly prev?: undefined })
+
+/** What a channel's stream gave, with the holes of the whole partition where they belong. */
+function withWideHoles(
+  held: readonly (Entry | HoleEntry)[],
+  holes: readonly Hole[],
+  after: number,
+  before: number,
+): readonly Held[] {
+  const there = holes.filter(({ order }) => order > after && order < before)
+  if (there.length === 0) return held
+  const wide = there.map((hole) => ({ ...hole, kind: 'hole' as const }))
+  return [...held, ...wide].sort((a, b) => a.order - b.order)
+}
+
 export function createReader(call: Call, retentionFor: (channel: string) => Retention): Reader {
   let history: History | undefined
   // A crowd that reconnects asks the same: those of one turn share an answer.
   let asking: Promise<History> | undefined
 
   async function fetchHistory(): Promise<History> {
-    const [standing, epochs] = (await call('epochs', [])) as [string[], string[]]
-    history = { snapshot: readSnapshot(standing), closed: epochs.map(readEpoch) }
+    const reply = (await call('epochs', [])) as [string[], string[], string[]]
+    history = readHistory(reply)
     return history
   }
 
@@ -77,8 +103,8 @@ export function createReader(call: Call, retentionFor: (channel: string) => Rete
 
   /** The history at a snapshot: epochs are fetched only where there is a new one. */
   async function historyAt(snapshot: Snapshot): Promise<History> {
-    if (history === undefined || !sameEpoch(history.snapshot, snapshot)) await fetchHistory()
-    return { snapshot, closed: history!.closed }
+    if (history === undefined || !sameHistory(history.snapshot, snapshot)) await fetchHistory()
+    return { ...history!, snapshot }
   }
 
   function readChannel(
@@ -87,39 +113,58 @@ export function createReader(call: Call, retentionFor: (channel: string) => Rete
     at: History,
     now: number,
   ): ChannelRead {
-    const entries = raw.map((entry) => storedEntry(channel, entry))
+    const stored = raw.map((entry) => storedEntry(channel, entry))
     const closed = closedMark(channel, mark)
-    const evidence: Evidence = {
-      next: entries[0],
+    // Whether the stream was given to its end; nothing is known beyond what was given.
+    const last = stored.at(-1)?.order ?? Number.POSITIVE_INFINITY
+    const whole = Number(head) <= last
+    // Nothing is lost after an end.
+    const before = closed?.position.order ?? Number.POSITIVE_INFINITY
+    const held = withWideHoles(stored, at.holes, after, whole ? before : Math.min(before, last))
+    const first = held.findIndex((each) => each.kind !== 'hole')
+    const leading = first < 0 ? held.length : first
+    const entries: Entry[] = []
+    for (const each of held.slice(leading)) {
+      // The next read begins with it, and tells.
+      if (each.kind === 'hole') break
+      entries.push(each)
+    }
+    const found = gapAfter(after, {
+      next: stored[0],
       head: Number(head),
       horizon: at.snapshot.horizon,
       birth: at.snapshot.birth,
       beforeEnd: closed?.prev,
       deleted: Number(deleted),
       ageLimit: ageLimitAt(now, ageOf(retentionFor(channel))),
+    })
+    let gap: Gap | undefined = found && {
+      reason: found.reason,
+      floor: positionAt(at, found.floor),
     }
-    const found = gapAfter(after, evidence)
-    const lost = lostUntil(at, after)
-    let gap: Gap | undefined
-    if (lost !== undefined) {
-      gap = { reason: 'lost', floor: positionAt(at, Math.max(lost, found?.floor ?? 0)) }
-    } else if (found !== undefined) {
-      gap = { reason: found.reason, floor: positionAt(at, found.floor) }
+    if (leading > 0) {
+      const hole = held[leading - 1] as Hole
+      const floor = Math.max(hole.order, found?.floor ?? 0)
+      const since = found === undefined ? (held[0] as Hole).since : undefined
+      gap = { reason: 'lost', floor: positionAt(at, floor), since }
     }
-    const complete = Number(head) <= (entries.at(-1)?.order ?? Infinity)
     return {
       channel,
       entries,
-      complete,
+      complete: whole && leading + entries.length === held.length,
       gap,
       closed: closed && { position: closed.position, reason: closed.reason },
     }
   }
 
-  function startOf([order, prev]: [string, string], { last, horizon }: Snapshot): number {
+  function startOf([order, prev]: [string, string], { snapshot, holes }: History): number {
+    const { last, horizon } = snapshot
+    const wide = (before: number) => holes.findLast((hole) => hole.order < before)?.order ?? 0
     // Nothing there: after its head; nothing ever known: after everything there is.
-    if (order === '0') return prev === '0' ? last : Number(prev)
-    return prev === '0' ? Math.min(horizon, Number(order) - 1) : Number(prev)
+    if (order === '0') return prev === '0' ? last : Math.max(Number(prev), wide(Infinity))
+    const first = Number(order)
+    // What was lost before the first entry asked for was not asked for.
+    return Math.max(prev === '0' ? Math.min(horizon, first - 1) : Number(prev), wide(first))
   }
 
   return {
@@ -151,7 +196,7 @@ export function createReader(call: Call, retentionFor: (channel: string) => Rete
       for (const channel of channels) args.push(channel, ageOf(retentionFor(channel)))
       const [standing, replies] = (await call('seek', args)) as [string[], [string, string][]]
       const at = await historyAt(readSnapshot(standing))
-      const starts = replies.map((reply) => startOf(reply, at.snapshot))
+      const starts = replies.map((reply) => startOf(reply, at))
       return { position: positionAt(at, Math.min(at.snapshot.last, ...starts)), starts }
     },
 
@@ -176,9 +221,7 @@ export function createReader(call: Call, retentionFor: (channel: string) => Rete
 
     learn(snapshot) {
       if (history === undefined) return
-      history = sameEpoch(history.snapshot, snapshot)
-        ? { snapshot, closed: history.closed }
-        : undefined
+      history = sameHistory(history.snapshot, snapshot) ? { ...history, snapshot } : undefined
     },
     forget() {
       history = undefined

@@ -6,6 +6,8 @@
  *     end         X order US tag US prev US reason
  *     ephemeral   L time US name US sender US data
  *     deletion    D order
+ *     hole        O order US tag US prev US end US of-tag      what came after `end` was lost
+ *     hole        W order                                      in every channel of the partition
  *
  * Several of one channel are joined by RS. A stream's field holds what begins with `prev`. Valid
  * JSON holds neither separator (RFC 8259 § 7: control characters in strings are escaped); names,
@@ -14,6 +16,7 @@
 import { DEFAULT_NAME, type EphemeralEvent } from '../../wire/event.js'
 import { parsePosition } from '../../wire/position.js'
 import type { EndEntry, Entry } from '../log.js'
+import type { Hole } from './epochs.js'
 
 export const US = '\x1f'
 export const RS = '\x1e'
@@ -40,6 +43,8 @@ export interface MessageSink {
   entry(entry: Entry): void
   ephemeral(event: EphemeralEvent): void
   deleted(channel: string, upTo: number): void
+  hole(channel: string, order: number): void
+  wideHole(order: number): void
 }
 
 /** Cuts a record into its first `count` fields and the rest, which may hold anything. */
@@ -95,6 +100,12 @@ function readRecord(channel: string, record: string, sink: MessageSink): void {
     case 'D':
       sink.deleted(channel, Number(record.slice(1)))
       break
+    case 'O':
+      sink.hole(channel, Number.parseInt(record.slice(1), 10))
+      break
+    case 'W':
+      sink.wideHole(Number(record.slice(1)))
+      break
     // Another kind is from a later version: not for us.
   }
 }
@@ -119,9 +130,19 @@ export function endEntry(
   }
 }
 
+/** A place in a stream where something is missing. */
+export interface HoleEntry extends Hole {
+  readonly kind: 'hole'
+  readonly prev: number
+}
+
 /** An entry of a stream, as XRANGE gives it. */
-export function storedEntry(channel: string, [id, [field, value]]: StreamEntry): Entry {
+export function storedEntry(channel: string, [id, [field, value]]: StreamEntry): Entry | HoleEntry {
   const { order, tag } = parsePosition(id) ?? { order: 0, tag: 0 }
+  if (field === 'o') {
+    const [prev, end, of] = value.split(US).map(Number) as [number, number, number]
+    return { kind: 'hole', order, tag, prev, since: { order: end, tag: of } }
+  }
   if (field === 'e') {
     const [prev, reason] = cut(value, 0, 1) as [string, string]
     return endEntry(channel, String(order), String(tag), prev, reason)

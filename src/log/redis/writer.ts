@@ -13,8 +13,20 @@
 import { randomBytes } from 'node:crypto'
 import type { Redis } from 'ioredis'
 import { SluiceError } from '../../wire/errors.js'
+import type { Position } from '../../wire/position.js'
 import type { Draft, EndEntry, Receipt, Retention } from '../log.js'
-import { encodeOperations, type Operation, readEnd, readReceipts, splitAnswer } from './batch.js'
+import {
+  encodeOperations,
+  type Held,
+  type Operation,
+  type Outcome,
+  readEnd,
+  readHeld,
+  readReceipts,
+  readTaken,
+  splitAnswer,
+  type Taking,
+} from './batch.js'
 import { type Argument, callFunction, isElsewhere, isRefusedForNow, isReply } from './functions.js'
 import {
   BATCH_BYTES,
@@ -39,6 +51,8 @@ export interface WriterOptions {
   /** The newest order that this gateway has heard of. */
   seen(): number
   heard(order: number): void
+  /** From here on a position counts as stored. */
+  acknowledged(channel: string, position: Position): void
   /** Sockets that the latest deliveries went to. */
   fanOut(): number
   /** Redis has answered with an error. */
@@ -51,6 +65,8 @@ export interface Writer {
   append(drafts: readonly Draft[]): Promise<Receipt[]>
   close(channel: string, reason: string | null): Promise<EndEntry>
   delete(channel: string): Promise<boolean>
+  raw(messages: Held): Promise<Outcome[] | 'fenced'>
+  inbox(taking: Taking): Promise<(Outcome | 'taken')[] | { readonly beyond: string }>
   /** There is a connection (again). */
   wake(): void
   /** Refuses what is new; resolves when nothing is waiting or under way. */
@@ -227,6 +243,10 @@ export function createWriter(options: WriterOptions): Writer {
     for (const resolve of waiting) resolve()
   }
 
+  function acknowledge({ channel, position }: Receipt): void {
+    if (position !== null) options.acknowledged(channel, position)
+  }
+
   /** One timer for all deadlines: they fall due in the order of the queue. */
   function watch(): void {
     if (watchdog !== undefined) return
@@ -255,20 +275,48 @@ export function createWriter(options: WriterOptions): Writer {
         const size = { events: drafts.length, bytes: sizeOf(drafts) }
         const done: Job['done'] = (result, tag, channels) => {
           const receipts = readReceipts(result, drafts, tag, channels)
-          if (receipts instanceof SluiceError) reject(receipts)
-          else resolve(receipts)
+          if (receipts instanceof SluiceError) return reject(receipts)
+          for (const each of receipts) acknowledge(each)
+          resolve(receipts)
         }
         enqueue({ do: 'append', drafts }, size, done, reject)
       }),
     close: (channel, reason) =>
       new Promise((resolve, reject) => {
-        const done = (result: string) => resolve(readEnd(result, channel))
+        const done = (result: string) => {
+          const end = readEnd(result, channel)
+          options.acknowledged(channel, end)
+          resolve(end)
+        }
         enqueue({ do: 'close', channel, reason }, { events: 1, bytes: 100 }, done, reject)
       }),
     delete: (channel) =>
       new Promise((resolve, reject) => {
         const done = (result: string) => resolve(result === '1')
         enqueue({ do: 'delete', channel }, { events: 1, bytes: 100 }, done, reject)
+      }),
+    raw: (messages) =>
+      new Promise((resolve, reject) => {
+        const { drafts } = messages
+        const size = { events: drafts.length, bytes: sizeOf(drafts) }
+        const done: Job['done'] = (result, tag, channels) =>
+          resolve(readHeld(result, messages, tag, channels))
+        enqueue({ do: 'raw', ...messages }, size, done, reject)
+      }),
+    inbox: (taking) =>
+      new Promise((resolve, reject) => {
+        const drafts = taking.entries.map(({ draft }) => draft)
+        const size = { events: drafts.length, bytes: sizeOf(drafts) }
+        const done: Job['done'] = (result, tag, channels) => {
+          const taken = readTaken(result, taking, tag, channels)
+          if (Array.isArray(taken)) {
+            for (const each of taken) {
+              if (each !== 'taken' && !(each instanceof SluiceError)) acknowledge(each)
+            }
+          }
+          resolve(taken)
+        }
+        enqueue({ do: 'inbox', ...taking }, size, done, reject)
       }),
     wake: pump,
     drain: () =>

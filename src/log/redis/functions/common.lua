@@ -3,11 +3,17 @@
 --
 -- One partition = one hash tag; KEYS[1] is its base B, `<prefix>:{p0}`, and all its keys begin with it:
 --
---   B:m            hash    format, partitions, birth, run, start, tag, last, horizon, age
+--   B:m            hash    format, partitions, birth, run, start, tag, last, horizon, age, opened, hole
 --   B:x            list    closed epochs, oldest first: "start end tag"
+--   B:a            zset    gateway -> ms of its last sign of life in this epoch
+--   B:w            hash    gateway that is awaited as a witness -> "end tag" of the epoch it knows more of
+--   B:o            list    holes of the whole partition, oldest first: "order tag end of-tag"
+--   B:n            hash    channel -> orders of the holes in its stream
+--   B:r:<end>:<tag>  zset  channel -> order of the hole that was told for that epoch's end
 --   B:h            zset    channel -> order of its newest entry (outlives the stream)
 --   B:s:<channel>  stream  id <ms>-<n>, one field v = prev US name US sender US data, or
---                          prev US reason with the field e for the end
+--                          prev US reason with the field e for the end,
+--                          prev US end US of-tag with the field o for a hole
 --   B:c            hash    channel -> "order tag prev reason" where it is closed
 --   B:d            hash    channel -> order up to which it was deleted
 --   B:k:<key>      string  idempotency: "fingerprint time order tag", order 0 for an ephemeral event
@@ -33,6 +39,9 @@ local MAX_EPOCHS = 1024
 local MANY = 1000
 
 local run, tag
+-- Base -> newest order that this process itself gave out. A process that was a replica meanwhile may
+-- find less in its data than it had written.
+local written = {}
 
 -- The process that executes: INFO costs 4-9 us, so it is asked once in the life of the library.
 local function identify()
@@ -61,12 +70,13 @@ end
 
 local function load_meta(base)
   local m = redis.call('HMGET', base .. ':m',
-    'run', 'start', 'tag', 'last', 'birth', 'horizon', 'age', 'partitions', 'format')
+    'run', 'start', 'tag', 'last', 'birth', 'horizon', 'age', 'partitions', 'format', 'opened', 'hole')
   if not m[1] then return nil end
   return {
     run = m[1], start = tonumber(m[2]), tag = tonumber(m[3]), last = tonumber(m[4]),
     birth = tonumber(m[5]), horizon = tonumber(m[6]), age = tonumber(m[7]),
-    partitions = tonumber(m[8]), format = tonumber(m[9]),
+    partitions = tonumber(m[8]), format = tonumber(m[9]), opened = tonumber(m[10] or '0'),
+    hole = tonumber(m[11] or '0'),
   }
 end
 
@@ -82,7 +92,7 @@ local function standing(base)
   local meta = load_meta(base)
   if meta == nil then return nil end
   return { text(meta.last), text(meta.start), text(meta.tag), text(meta.birth),
-    text(meta.horizon) }, meta
+    text(meta.horizon), text(meta.hole) }, meta
 end
 
 local function missing() return redis.error_reply('SLUICEEMPTY no log here') end

@@ -59,8 +59,17 @@ local function read(keys, argv)
   return { answer, text(ms), per }
 end
 
+-- How many holes a channel's stream may hold: they aren't asked for, but lie among what is.
+local function holes_in(base, channel)
+  local _, count = string.gsub(redis.call('HGET', base .. ':n', channel) or '', '%d+', '')
+  return count
+end
+
+local function is_hole(entry) return entry[2][1] == 'o' end
+
 -- seek: ARGV = earliest|count|age, number, then (channel, maxAge) each.
 -- Answer: standing, then per channel: order and prev of the first entry asked for, or 0 and the head.
+-- A hole is never what a reader begins with: it asks for what there is.
 local function seek(keys, argv)
   local base = keys[1]
   local answer = standing(base)
@@ -68,24 +77,35 @@ local function seek(keys, argv)
   local ms, how, number = now(), argv[1], tonumber(argv[2])
   local per = {}
   for i = 3, #argv, 2 do
-    local stream = base .. ':s:' .. argv[i]
+    local channel, stream = argv[i], base .. ':s:' .. argv[i]
     local from = math.max(0, ms - tonumber(argv[i + 1]))
+    local more = holes_in(base, channel)
     local first
     if how == 'count' then
       -- The end is no event: asked for one more where there is one.
-      local wanted = number + redis.call('HEXISTS', base .. ':c', argv[i])
+      local wanted = number + more + redis.call('HEXISTS', base .. ':c', channel)
       if number > 0 then
         local newest = redis.call('XREVRANGE', stream, '+', text(from), 'COUNT', wanted)
-        first = newest[#newest]
+        for at = #newest, 1, -1 do
+          if not is_hole(newest[at]) then
+            first = newest[at]
+            break
+          end
+        end
       end
     else
       if how == 'age' then from = math.max(from, ms - number) end
-      first = redis.call('XRANGE', stream, text(from), '+', 'COUNT', 1)[1]
+      for _, entry in ipairs(redis.call('XRANGE', stream, text(from), '+', 'COUNT', 1 + more)) do
+        if not is_hole(entry) then
+          first = entry
+          break
+        end
+      end
     end
     if first then
       per[#per + 1] = { text(order_of(first[1])), string.match(first[2][2], '^%d+') }
     else
-      per[#per + 1] = { '0', redis.call('ZSCORE', base .. ':h', argv[i]) or '0' }
+      per[#per + 1] = { '0', redis.call('ZSCORE', base .. ':h', channel) or '0' }
     end
   end
   return { answer, per }
@@ -99,18 +119,25 @@ local function info(keys, argv)
   if fact[1] == '0' then return false end
   if redis.call('EXISTS', stream) == 0 then return { fact[2], 0, 0, '', '' } end
   redis.call('XTRIM', stream, 'MINID', text(math.max(0, now() - tonumber(argv[2]))))
-  local events = redis.call('XLEN', stream)
-  local first = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1]
-  local newest = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 2)
-  if newest[1] and newest[1][2][1] == 'e' then
-    events = events - 1
-    table.remove(newest, 1)
+  -- Neither the end nor a hole is an event.
+  local wanted = holes_in(base, channel) + 2
+  local first, last
+  for _, entry in ipairs(redis.call('XRANGE', stream, '-', '+', 'COUNT', wanted)) do
+    first = first or entry[2][1] == 'v' and entry[1]
   end
-  if events == 0 then return { fact[2], 0, 0, '', '' } end
-  return { fact[2], events, redis.call('MEMORY', 'USAGE', stream), first[1], newest[1][1] }
+  for _, entry in ipairs(redis.call('XREVRANGE', stream, '+', '-', 'COUNT', wanted)) do
+    last = last or entry[2][1] == 'v' and entry[1]
+  end
+  if not first or not last then return { fact[2], 0, 0, '', '' } end
+  local events = redis.call('XLEN', stream)
+  local oldest = order_of(redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1][1])
+  for order in string.gmatch(redis.call('HGET', base .. ':n', channel) or '', '%d+') do
+    if tonumber(order) >= oldest then events = events - 1 end
+  end
+  if redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1][2][1] == 'e' then events = events - 1 end
+  return { fact[2], events, redis.call('MEMORY', 'USAGE', stream), first, last }
 end
 
--- It only takes away: also where memory is full.
 register('info', info, { 'allow-oom' })
 register('read', read, READ_ONLY)
 register('seek', seek, READ_ONLY)

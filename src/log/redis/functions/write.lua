@@ -10,6 +10,7 @@ local function prune(base, meta, ms)
   redis.call('ZREM', base .. ':h', unpack(channels))
   redis.call('HDEL', base .. ':c', unpack(channels))
   redis.call('HDEL', base .. ':d', unpack(channels))
+  redis.call('HDEL', base .. ':n', unpack(channels))
   meta.horizon = math.max(meta.horizon, tonumber(old[#old]))
   redis.call('HSET', base .. ':m', 'horizon', text(meta.horizon))
 end
@@ -21,15 +22,35 @@ local function closed_mark(base, channel)
   return { order = order, tag = of, prev = prev, reason = reason }
 end
 
+-- B:i: source -> "id ms", what was taken last of it and when. A few are kept, not only the newest: a
+-- reader that slept over the inbox's replacement may still come with entries of the old one.
+local MAX_SOURCES = 16
+local function took(base, source, entry, ms)
+  local key = base .. ':i'
+  redis.call('HSET', key, source, entry .. ' ' .. text(ms))
+  if redis.call('HLEN', key) <= MAX_SOURCES then return end
+  local oldest, since
+  local all = redis.call('HGETALL', key)
+  for i = 1, #all, 2 do
+    local at = tonumber(string.match(all[i + 1], ' (%d+)$'))
+    if since == nil or at < since then oldest, since = all[i], at end
+  end
+  redis.call('HDEL', key, oldest)
+end
+
 -- write: ARGV = producer, number, layout, seen, channel count,
 --   then (channel, maxEvents, maxAge) each, then the operations up to the end:
 --   G <drafts>      then each draft: flags, channel index, name, sender, data [, key, fingerprint]
 --                   flags: 1 = ephemeral, 2 = has a key (added)
 --   C <channel index> <reason>
 --   D <channel index>
+--   F <drafts> <token>             then the drafts: raw messages, each one alone, of whoever holds the lease
+--   I <drafts> <source> <newest>   then an id before each draft: entries of the inbox, each one alone
 -- Answer, one string: tag US last RS result RS result ...; a group: receipts parted by blanks,
 --   <order> new | d<order>:<tag> duplicate | e<time> ephemeral | f<time> its duplicate,
---   or !c<index> closed | !k<draft> conflict; the end: order US tag US prev US reason; a deletion: 1|0.
+--   or !c<index> closed | !k<draft> conflict; the end: order US tag US prev US reason; a deletion: 1|0;
+--   F: a receipt or refusal for each, or !f not the token; I: the same, s = taken before, or
+--   !o<id> this id was taken from the source, which claims that there never was one so new.
 local function write(keys, argv)
   local base = keys[1]
   local producer, number = base .. ':p:' .. argv[1], tonumber(argv[2])
@@ -172,6 +193,42 @@ local function write(keys, argv)
     return table.concat(receipts, ' ')
   end
 
+  local function skip()
+    at = at + (tonumber(argv[at]) >= 2 and 7 or 5)
+  end
+
+  local function fenced(count, token)
+    local current = redis.call('GET', base .. ':l') == token
+    local receipts = {}
+    for i = 1, count do
+      if current then receipts[i] = group(1) else skip() end
+    end
+    return current and table.concat(receipts, ' ') or '!f'
+  end
+
+  local function take(count, source, newest)
+    local known = redis.call('HGET', base .. ':i', source)
+    local taken = known and string.match(known, '^%S+') or '0-0'
+    local beyond = newer(taken, newest)
+    local receipts = {}
+    for i = 1, count do
+      local entry = argv[at]
+      at = at + 1
+      if beyond then
+        skip()
+      elseif newer(entry, taken) then
+        receipts[i] = group(1)
+        taken = entry
+      else
+        receipts[i] = 's'
+        skip()
+      end
+    end
+    if beyond then return '!o' .. taken end
+    took(base, source, taken, ms)
+    return table.concat(receipts, ' ')
+  end
+
   local function close(channel, reason)
     local mark = end_of(channel)
     if not mark then
@@ -208,6 +265,12 @@ local function write(keys, argv)
     elseif operation == 'C' then
       results[#results + 1] = close(channels[of], argv[at])
       at = at + 1
+    elseif operation == 'F' then
+      at = at + 1
+      results[#results + 1] = fenced(of, argv[at - 1])
+    elseif operation == 'I' then
+      at = at + 2
+      results[#results + 1] = take(of, argv[at - 2], argv[at - 1])
     else
       results[#results + 1] = delete(channels[of])
     end
@@ -236,6 +299,7 @@ local function write(keys, argv)
   redis.set_repl(redis.REPL_ALL)
   if last ~= meta.last then
     redis.call('HSET', base .. ':m', 'last', text(last), 'age', text(age))
+    written[base] = last
     if number % 16 == 0 then prune(base, meta, ms) end
   end
   results[1] = tag_text .. US .. text(last)
