@@ -80,6 +80,12 @@ local function load_meta(base)
   }
 end
 
+-- Order of the newest entry in a stream, as text; '0' where there is none.
+local function newest_in(stream)
+  local newest = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]
+  return newest and text(order_of(newest[1])) or '0'
+end
+
 local READ_ONLY = { 'no-writes' }
 local function register(name, callback, flags)
   redis.register_function({

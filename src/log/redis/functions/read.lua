@@ -14,6 +14,21 @@ local function after_id(base, meta, after, age_limit)
   return '(' .. id(after, tag_at(base, meta, after))
 end
 
+-- A head outlives its stream, so a stream without a head means that somebody took heads away. The
+-- stream knows better then: a reader would be told that there is nothing. One call tells that none of
+-- the channels is such a one, the usual case.
+local function recall(base, channels, heads)
+  local streams, places = {}, {}
+  for i = 1, #heads do
+    if not heads[i] then
+      streams[#streams + 1] = base .. ':s:' .. channels[i]
+      places[#places + 1] = i
+    end
+  end
+  if #streams == 0 or redis.call('EXISTS', unpack(streams)) == 0 then return end
+  for k, stream in ipairs(streams) do heads[places[k]] = newest_in(stream) end
+end
+
 -- What of each channel is evidence beside its entries: head, closed mark, deleted up to. Asked for
 -- many at once: one call each would be a millisecond of everybody's time for a stream of a thousand.
 local function facts(base, channels)
@@ -23,6 +38,7 @@ local function facts(base, channels)
     local heads = redis.call('ZMSCORE', base .. ':h', unpack(channels, from, to))
     local marks = redis.call('HMGET', base .. ':c', unpack(channels, from, to))
     local deleted = redis.call('HMGET', base .. ':d', unpack(channels, from, to))
+    recall(base, { unpack(channels, from, to) }, heads)
     for i = 1, to - from + 1 do
       per[#per + 1] = { heads[i] or '0', marks[i] or '', deleted[i] or '0' }
     end

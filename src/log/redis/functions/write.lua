@@ -1,7 +1,8 @@
 -- Forgets heads that no reader's cursor can be older than; what is forgotten moves the horizon.
 local function prune(base, meta, ms)
   if meta.age == 0 then return end
-  local limit = (ms - 2 * meta.age) * COUNTERS
+  -- A second more than twice the age, as streams have a second more: a head outlives its stream.
+  local limit = (ms - 2 * meta.age - 1000) * COUNTERS
   local old = redis.call('ZRANGEBYSCORE', base .. ':h', '-inf', '(' .. text(limit),
     'WITHSCORES', 'LIMIT', 0, PRUNE)
   if #old == 0 then return end
@@ -81,7 +82,7 @@ local function write(keys, argv)
   end
   local function head_of(channel)
     if channel.head == nil then
-      channel.head = redis.call('ZSCORE', base .. ':h', channel.name) or '0'
+      channel.head = redis.call('ZSCORE', base .. ':h', channel.name) or newest_in(channel.stream)
     end
     return channel.head
   end
