@@ -70,3 +70,4 @@ worker.once('disconnect', () => {
   end()
 })
 for (const signal of ENDING) process.on(signal, end)
+send({ type: 'here' })

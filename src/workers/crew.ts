@@ -31,6 +31,8 @@ export interface Crew {
 interface Member {
   readonly number: number
   readonly worker: Worker
+  /** The port it asks for. */
+  readonly port: number
   /** Since when it serves, by performance.now(); undefined: not yet. */
   servesSince: number | undefined
 }
@@ -59,19 +61,27 @@ export function createCrew({ config, logger, program, onGivenUp }: CrewOptions):
     // Workers share a port by the number that they ask for: those that come while others have a free
     // one must ask for a free one too. Where nobody is left, the address that was told is asked for.
     if (url !== undefined && members.size === 0) port = Number(new URL(url).port)
-    const member: Member = { number, worker: cluster.fork(), servesSince: undefined }
+    const member: Member = { number, port, worker: cluster.fork(), servesSince: undefined }
     members.set(number, member)
     member.worker.on('message', (message: ToPrimary) => hear(member, message))
     member.worker.on('error', (err) => logger.error({ err, worker: number }, 'a worker is deaf'))
     member.worker.on('exit', (code, signal) => onExit(member, code, signal))
+  }
+
+  function begin(member: Member): void {
+    if (closing) {
+      send(member, { type: 'close' })
+      return
+    }
     // Rounded down: the machine never has more than it was allowed.
     const maxStreams = Math.max(1, Math.floor(config.maxStreams / config.workers))
+    const { number, port } = member
     send(member, { type: 'begin', number, config: { ...config, port, maxStreams } })
-    if (closing) send(member, { type: 'close' })
   }
 
   function hear(member: Member, message: ToPrimary): void {
     const { number } = member
+    if (message.type === 'here') begin(member)
     if (message.type === 'ready') onReady(member, message.url)
     if (message.type === 'failed') onRefusal(member, message.code, message.message)
     if (message.type === 'ask') inquire(member, message.id, message.question)

@@ -21,6 +21,8 @@ export type ToWorker =
   | ({ readonly type: 'total'; readonly id: number } & Count)
 
 export type ToPrimary =
+  /** It listens: what was said before, Node has dropped. */
+  | { readonly type: 'here' }
   | { readonly type: 'ready'; readonly url: string }
   | { readonly type: 'failed'; readonly code: string | undefined; readonly message: string }
   | { readonly type: 'ask'; readonly id: number; readonly question: Question }
