@@ -3,8 +3,10 @@ import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import { type Config, createRetention } from './config.js'
 import { type PeerWatchOptions, watchPeers } from './http/dead-peers.js'
 import { createHub, type Hub } from './hub/hub.js'
+import { startIngest } from './ingest/ingest.js'
 import type { Log } from './log/log.js'
 import { createMemoryLog } from './log/memory.js'
+import type { Intake } from './log/redis/intake.js'
 import { createRedisLog } from './log/redis.js'
 import type { Logger } from './logger.js'
 import { registerAuthentication } from './plugins/authenticate.js'
@@ -50,11 +52,20 @@ export interface GatewayOptions {
   readonly siblings?: Siblings
 }
 
-function createLog(config: Config, logger: Logger): Log {
+interface Store {
+  readonly log: Log
+  /** For publishers that speak to the store itself. */
+  readonly intake?: Intake
+}
+
+function createStore(config: Config, logger: Logger): Store {
   const { partitions, redisUrl: url, redisPrefix: prefix, memoryLimitBytes } = config
   const retentionFor = createRetention(config)
-  if (url !== undefined) return createRedisLog({ url, prefix, partitions, retentionFor, logger })
-  return createMemoryLog({ partitions, retentionFor, limitBytes: memoryLimitBytes })
+  if (url !== undefined) {
+    const log = createRedisLog({ url, prefix, partitions, retentionFor, logger })
+    return config.ingest ? { log, intake: log.intake } : { log }
+  }
+  return { log: createMemoryLog({ partitions, retentionFor, limitBytes: memoryLimitBytes }) }
 }
 
 /** How often a shutdown looks whether everybody has gone, in ms. */
@@ -72,7 +83,7 @@ async function idle(hub: Hub, ms: number): Promise<void> {
 export const gatewayPlugin: FastifyPluginAsync<GatewayOptions> = async (app, options) => {
   const { config, logger, internals = {}, siblings = noSiblings } = options
   const { heartbeatMs, maxAgeMs, maxStreams, maxChannels, maxEventBytes } = config
-  const log = createLog(config, logger)
+  const { log, intake } = createStore(config, logger)
   const hub = createHub({
     ...{ log, heartbeatMs, maxAgeMs, maxStreams },
     ...(internals.now && { now: internals.now }),
@@ -92,12 +103,13 @@ export const gatewayPlugin: FastifyPluginAsync<GatewayOptions> = async (app, opt
 
   await log.start(hub.listener)
   hub.start()
+  const ingest = intake && startIngest({ intake, logger, maxEventBytes })
   // preClose comes before Fastify waits for requests in flight: the last moment at which a stream
   // can still be told why it ends.
   app.addHook('preClose', async () => {
     draining = true
     hub.drain()
-    await idle(hub, config.drainMs)
+    await Promise.all([ingest?.stop(), idle(hub, config.drainMs)])
   })
   // Not the server's `connection` event: it has no word of Fastify's second server for `localhost`.
   app.addHook('onRequest', (request, _reply, done) => {

@@ -43,6 +43,8 @@ export interface SluiceOptions {
   readonly redisPrefix?: string
   /** Partitions of the log, fixed for the life of the data. Default 1. */
   readonly partitions?: number
+  /** With Redis: take what others PUBLISH or XADD there. Default `on`. */
+  readonly ingest?: boolean | 'on' | 'off'
   /** Origins of pages that may call. Default `loopback`. */
   readonly corsOrigins?: string | readonly string[]
   /** Silence after which a stream gets a sign of life. Default `15s`. */

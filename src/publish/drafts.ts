@@ -17,6 +17,8 @@ export interface DraftSource {
   readonly sender: string | undefined
   /** Bytes of an event's data. */
   readonly maxEventBytes: number
+  /** The channel of event objects that need not name one, and may not name another. */
+  readonly channel?: string
 }
 
 /** What one publish request says of all its events. */
@@ -106,6 +108,13 @@ function at(error: unknown, index: number): unknown {
   })
 }
 
+/** Whether a JSON value looks like an event object: it has `data`, and nothing that no event has. */
+export function isEventObject(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
+  const names = Object.keys(value)
+  return names.includes('data') && names.every((name) => MEMBERS.has(name))
+}
+
 /** One event object. Its own key beats the request's. */
 export function draftOfObject(
   text: string,
@@ -126,7 +135,11 @@ export function draftOfObject(
   }
   const data = members.get('data')
   if (data === undefined) throw new SluiceError('event_invalid', { detail: '"data" is missing' })
-  const channel = publishableChannel(stringMember(event, 'channel'))
+  const named = stringMember(event, 'channel')
+  if (named !== undefined && named !== (source.channel ?? named)) {
+    throw new SluiceError('event_invalid', { detail: '"channel" is not the one it came on' })
+  }
+  const channel = publishableChannel(named ?? source.channel)
   const name = stringMember(event, 'name') ?? DEFAULT_NAME
   if (name !== DEFAULT_NAME) checkedName(name)
   const ephemeral = event.ephemeral ?? false
