@@ -35,6 +35,7 @@ t.test('without any setting it is a gateway for this machine, in memory', async 
     redisUrl: undefined,
     redisPrefix: 'sluice',
     partitions: 1,
+    ingest: true,
     corsOrigins: 'loopback',
     heartbeatMs: 15_000,
     maxAgeMs: 0,

@@ -62,6 +62,13 @@ export const TABLE: { readonly [F in keyof Config]: Spec<Exclude<Config[F], unde
     help: 'partitions of the log; fixed for the life of the data',
     read: values.whole(1, 64),
   },
+  ingest: {
+    key: 'ingest',
+    fallback: 'on',
+    takes: 'on/off',
+    help: 'with Redis: take what others PUBLISH or XADD there',
+    read: values.onOff,
+  },
   corsOrigins: {
     key: 'corsOrigins',
     fallback: 'loopback',

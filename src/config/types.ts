@@ -28,6 +28,8 @@ export interface Config {
   readonly redisPrefix: string
   /** Partitions of the log, 1–64, fixed for the life of the stored data. Default 1. */
   readonly partitions: number
+  /** With Redis: take raw messages and what is in the inbox. Default true. */
+  readonly ingest: boolean
   /** Origins of web pages that may call; `loopback` = those of this machine. Default `loopback`. */
   readonly corsOrigins: 'loopback' | readonly string[]
   /** Milliseconds of silence after which a stream gets a heartbeat. Default 15,000. */

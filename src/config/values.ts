@@ -66,6 +66,13 @@ export function workers(value: unknown): number {
   }
 }
 
+export function onOff(value: unknown): boolean {
+  if (typeof value === 'boolean') return value
+  if (value === 'on') return true
+  if (value === 'off') return false
+  return fail('it is neither on nor off', 'write on or off')
+}
+
 /** Milliseconds. */
 export function duration(min: number, max: number): (value: unknown) => number {
   return (value) => {
