@@ -146,3 +146,35 @@ t.test('answers that contradict the ids are out of order', async (t) => {
   const early = acknowledged.map((it, n) => (n === 2 ? { ...it, sent: 50, acked: 51 } : it))
   t.match(kinds(reader(), early), ['disordered'])
 })
+
+t.test('where the store lost events', async (t) => {
+  const lossy = (record: ReaderRecord) =>
+    check({ acknowledged, readers: [record], lossy: true }).map(({ kind }) => kind)
+  t.same(
+    lossy(reader((seen) => seen.splice(2, 3, gap('even', id(0), id(8)), gap('odd', null, id(7))))),
+    [],
+    'a gap may be wider than what was lost',
+  )
+  t.same(
+    lossy(reader((seen) => seen.splice(4, 0, gap('even', id(2), id(4))))),
+    [],
+    'a gap may cover nothing that this reader missed',
+  )
+  t.same(lossy(reader((seen) => seen.push(event(9, { id: id(10) })))), [], 'a retry may come again')
+  t.same(lossy(reader((seen) => seen.splice(3, 1))), ['missing'], 'a silent loss is a loss')
+  t.same(
+    lossy(reader((seen) => seen.splice(2, 3, gap('odd', id(1), id(5))))),
+    ['missing', 'missing'],
+    'a gap of another channel says nothing',
+  )
+  t.same(
+    lossy(reader((seen) => seen.splice(2, 1, gap('even', id(2), id(4))))),
+    ['missing'],
+    'nor one that begins too late',
+  )
+  t.match(
+    lossy(reader((seen) => seen.splice(9, 1, event(9, { data: '{"n":7}' })))),
+    ['ambiguous', 'disordered'],
+    'an id names one event all the same',
+  )
+})

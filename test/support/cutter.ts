@@ -23,8 +23,8 @@ export interface Cutter {
   readonly open: number
   /** Resolves once `count` connections were torn in all. */
   reached(count: number): Promise<void>
-  /** Tears all that is open, now. */
-  cutAll(): void
+  /** Tears what is open, now: all, or about that share of it. */
+  cutAll(share?: number): void
   /** No more cuts: what is open stays, what comes is passed on whole. */
   heal(): void
   /** Passes on nothing towards the client until `release`; connections stay open. */
@@ -38,13 +38,19 @@ export async function startCutter(options: CutterOptions): Promise<Cutter> {
   const target =
     typeof options.target === 'number' ? () => options.target as number : options.target
   const told = new EventEmitter()
-  const connections = new Set<{ tear(): void; pump(): void; kill(): void }>()
+  const connections = new Set<{ tear(): void; pump(): void }>()
+  /** Also those that are no connection any more, but wait for a peer to end its side. */
+  const sockets = new Set<Socket>()
   let cuts = 0
   let healed = false
   let held = false
 
   const join = (client: Socket): void => {
     const upstream = createConnection(target(), '127.0.0.1')
+    for (const socket of [client, upstream]) {
+      sockets.add(socket)
+      socket.on('close', () => sockets.delete(socket))
+    }
     client.setNoDelay(true)
     upstream.setNoDelay(true)
     let left = healed ? undefined : options.budget(random)
@@ -81,7 +87,7 @@ export async function startCutter(options: CutterOptions): Promise<Cutter> {
         }
       }
     }
-    const connection = { tear, pump, kill }
+    const connection = { tear, pump }
     connections.add(connection)
     client.pipe(upstream)
     upstream.on('readable', pump)
@@ -112,8 +118,8 @@ export async function startCutter(options: CutterOptions): Promise<Cutter> {
     async reached(count) {
       while (cuts < count) await once(told, 'cut')
     },
-    cutAll() {
-      for (const connection of [...connections]) connection.tear()
+    cutAll(share = 1) {
+      for (const connection of [...connections]) if (random.next() < share) connection.tear()
     },
     heal() {
       healed = true
@@ -127,7 +133,7 @@ export async function startCutter(options: CutterOptions): Promise<Cutter> {
     },
     async stop() {
       server.close()
-      for (const connection of [...connections]) connection.kill()
+      for (const socket of [...sockets]) socket.destroy()
       await once(server, 'close')
     },
   }

@@ -14,6 +14,14 @@ export interface GatewayProcess {
   readonly pid: number
   /** What it wrote so far, stdout and stderr, line by line. */
   readonly log: readonly string[]
+  /** Resolves with the first line that matches, of those after the first `from`. */
+  said(words: RegExp, from?: number): Promise<string>
+  /** Exit code, or the signal that ended it. */
+  readonly ended: Promise<number | NodeJS.Signals>
+  /** Resolves when nobody writes its log any more: it and all that it started have ended. */
+  readonly deserted: Promise<unknown>
+  /** Resolves with the first line, from this one on, that has the text in it. Default: from the first. */
+  said(text: string, from?: number): Promise<string>
   /** Sends a signal; where it ends the process, resolves once it is gone. */
   kill(signal: NodeJS.Signals): Promise<void>
   /** SIGTERM, and waits for the end. */
@@ -26,18 +34,24 @@ export async function startGatewayProcess(
 ): Promise<GatewayProcess> {
   // Settings of whoever runs the tests must not leak in.
   const own = Object.entries(process.env).filter(([name]) => !name.startsWith('SLUICE_'))
-  const child = spawn(process.execPath, [PROGRAM, 'serve'], {
+  // The kernel ends it with us, also where we are killed and no handler of ours runs.
+  const command = ['--pdeathsig', 'KILL', process.execPath, PROGRAM, 'serve']
+  const child = spawn('setpriv', command, {
     env: { ...Object.fromEntries(own), SLUICE_PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const log: string[] = []
   const told = new EventEmitter()
-  for (const stream of [child.stdout, child.stderr]) {
-    createInterface({ input: stream }).on('line', (line) => {
+  told.setMaxListeners(0)
+  told.setMaxListeners(0)
+  const lines = [child.stdout, child.stderr].map((input) => createInterface({ input }))
+  for (const each of lines) {
+    each.on('line', (line) => {
       log.push(line)
       told.emit('line')
     })
   }
+  const deserted = Promise.all(lines.map((each) => once(each, 'close')))
   const exited = once(child, 'exit')
   const url = await Promise.race([
     address(log, told),
@@ -50,6 +64,12 @@ export async function startGatewayProcess(
     port: Number(new URL(url).port),
     pid: child.pid!,
     log,
+    async said(text, from = 0) {
+      for (let at = from; ; ) {
+        for (; at < log.length; at++) if (log[at]!.includes(text)) return log[at]!
+        await once(told, 'line')
+      }
+    },
     kill: (signal) => end(child, exited, signal),
     stop: () => end(child, exited, 'SIGTERM'),
   }

@@ -102,7 +102,9 @@ async function launch(
   const file = join(directory, 'nginx.conf')
   await writeFile(file, conf)
 
-  const child = spawn('nginx', ['-p', directory, '-c', file, '-g', 'daemon off;'], {
+  // SIGTERM, for the master then ends its workers; killed, it would leave them behind.
+  const command = ['--pdeathsig', 'TERM', 'nginx', '-p', directory, '-c', file]
+  const child = spawn('setpriv', [...command, '-g', 'daemon off;'], {
     stdio: ['ignore', 'ignore', 'pipe'],
     env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` },
   })

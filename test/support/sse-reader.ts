@@ -41,6 +41,8 @@ export interface ReaderOptions {
   readonly headers?: Readonly<Record<string, string>>
   /** Milliseconds between the end of a connection and the next; asked each time. Default 5. */
   readonly pause?: () => number
+  /** Takes what the reader sees, which then isn't kept in `seen`: for runs of millions of events. */
+  readonly keep?: (seen: Seen) => void
 }
 
 export interface Reader {
@@ -71,8 +73,9 @@ export function startReader(options: ReaderOptions): Reader {
   let current: ClientRequest | undefined
   let wake: (() => void) | undefined
 
+  const keep = options.keep ?? ((what) => void seen.push(what))
   const note = (what: Seen): void => {
-    seen.push(what)
+    keep(what)
     told.emit('seen')
   }
 
