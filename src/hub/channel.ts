@@ -14,8 +14,10 @@ export class Channel {
   readonly feeds: Feed[] = []
   /** Long polls that wait for news. */
   readonly waiters = new Set<Waiter>()
-  /** Counts interruptions: what was read before one says nothing about what came after it. */
+  /** Counts losses of continuity: what was read before one says nothing about what came after it. */
   generation = 0
+  /** Counts those after which the store may be another one: what was read before may not be there. */
+  lineage = 0
   /** When the last subscription or waiter left, in ms; 0 while there is one. */
   idleSince = 0
 
@@ -50,8 +52,14 @@ export class Channel {
   /** Continuity is lost, for a while or at one place. `gone`: the channel must be followed anew. */
   interrupt(gone: boolean): void {
     this.generation++
-    if (gone) this.#following = undefined
-    for (const feed of this.feeds) feed.detach()
+    if (gone) {
+      this.lineage++
+      this.#following = undefined
+    }
+    for (const feed of this.feeds) {
+      if (gone) feed.forget()
+      else feed.detach()
+    }
   }
 
   wake(ephemeral?: EphemeralEvent): void {

@@ -137,12 +137,13 @@ export class Feed implements PageOwner {
     frontier: number,
   ): void {
     const { tag } = snapshot
-    const from = Math.max(after, read.gap?.floor.order ?? 0)
+    const floor = read.gap?.floor.order ?? 0
+    const from = Math.max(after, floor)
     const first = read.entries[0]
-    const before = Math.min(
-      from,
-      frontier,
-      first === undefined || first.prev === 0 ? from : first.prev,
+    // Never from before what is missing: nobody must get over it unseen.
+    const before = Math.max(
+      floor,
+      Math.min(from, frontier, first === undefined || first.prev === 0 ? from : first.prev),
     )
     // Somebody else's read may have brought the same by now.
     const present = this.pageAfter(from)
@@ -172,6 +173,13 @@ export class Feed implements PageOwner {
   /** Continuity is lost: what is here stays true, but nobody knows what comes after it. */
   detach(): void {
     this.#tail = undefined
+  }
+
+  /** The store may be another one: what was read of it may never have been in this one. */
+  forget(): void {
+    this.#pages = []
+    this.#tail = undefined
+    this.ended = undefined
   }
 
   /** The channel's entries up to `upTo` were removed: nobody gets them from here. */

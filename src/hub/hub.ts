@@ -190,7 +190,7 @@ export function createHub(options: HubOptions): Hub {
       for (const channel of cut) channel.interrupt(true)
       for (const stream of streams) {
         for (const share of stream.shares) {
-          if (share.partition === partition) share.fallBehind(undefined, undefined)
+          if (share.partition === partition) share.doubt()
         }
       }
       for (const channel of cut) channel.wake()

@@ -16,7 +16,12 @@ export interface Origin {
   readonly starts: readonly number[]
   /** Told for every channel, before anything else: the cursor can't be followed from where it stood. */
   readonly gap:
-    | { readonly reason: GapReason; readonly after: Position | null; readonly resume: Position }
+    | {
+        readonly reason: GapReason
+        readonly after: Position | null
+        /** The last place where something may be missing. */
+        readonly floor: Position
+      }
     | undefined
 }
 
@@ -64,24 +69,35 @@ async function fromCursor(
   channels: readonly string[],
   position: Position | undefined,
 ): Promise<Origin> {
+  if (position !== undefined) return fromPosition(log, partition, channels, position)
   // The cursor says nothing of this partition: the stream never read a channel of it.
-  const standing =
-    position === undefined
-      ? {
-          known: false as const,
-          reason: 'unknown' as const,
-          resume: (await log.seek(partition, channels, { from: 'latest' })).position,
-        }
-      : await log.locate(partition, position)
-  if (standing.known) {
-    return { partition, channels, position: position!, starts: [], gap: undefined }
-  }
-  const { reason, resume } = standing
-  return {
-    partition,
-    channels,
-    position: resume,
-    starts: [],
-    gap: { reason, after: position ?? null, resume },
-  }
+  const latest = await log.seek(partition, channels, { from: 'latest' })
+  return without(partition, channels, null, 'unknown', latest.position)
+}
+
+/**
+ * Where reading goes on from a position: a cursor that is presented, or where a stream stands when the
+ * store may have become another one. There is no second rule for those who never left.
+ */
+export async function fromPosition(
+  log: Log,
+  partition: number,
+  channels: readonly string[],
+  position: Position,
+): Promise<Origin> {
+  const standing = await log.locate(partition, position)
+  if (standing.known) return { partition, channels, position, starts: [], gap: undefined }
+  return without(partition, channels, position, standing.reason, standing.resume)
+}
+
+function without(
+  partition: number,
+  channels: readonly string[],
+  after: Position | null,
+  reason: GapReason,
+  resume: Position,
+): Origin {
+  // All that is missing lies between, also where what was lost had the later positions.
+  const floor = after !== null && after.order > resume.order ? after : resume
+  return { partition, channels, position: resume, starts: [], gap: { reason, after, floor } }
 }

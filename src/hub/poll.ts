@@ -9,7 +9,7 @@ import type { EphemeralEvent } from '../wire/event.js'
 import type { Position } from '../wire/position.js'
 import type { Channel } from './channel.js'
 import { RETRY_MS } from './limits.js'
-import { type From, resolveOrigins } from './origin.js'
+import { type From, fromPosition, type Origin, resolveOrigins } from './origin.js'
 import { gapData, placeAfter } from './stream.js'
 
 export interface Poll {
@@ -74,21 +74,32 @@ export function createPoller({ log, use, random }: PollerOptions): Poller {
   async function poll({ channels, from, waitMs, limit, signal }: Poll): Promise<PollAnswer> {
     const deadline = Date.now() + waitMs
     const control: Control[] = []
-    const places: Place[] = []
-    for (const origin of await resolveOrigins(log, channels, from)) {
-      const { partition, position, starts, gap } = origin
-      places.push({ partition, channels: origin.channels, position, starts })
-      if (gap === undefined) continue
-      for (const channel of origin.channels) {
-        const data = gapData(channel, gap.after, placeAfter(gap.resume), gap.reason)
-        control.push({ event: 'stream.gap', data })
+    let places: Place[] = []
+    const begin = (origins: readonly Origin[]) => {
+      places = origins.map(({ partition, channels, position, starts }) => {
+        return { partition, channels, position, starts }
+      })
+      for (const { channels, gap } of origins) {
+        if (gap === undefined) continue
+        for (const channel of channels) {
+          const data = gapData(channel, gap.after, placeAfter(gap.floor), gap.reason)
+          control.push({ event: 'stream.gap', data })
+        }
       }
     }
     const ear = listen(waitMs > 0 ? channels : [], signal)
     try {
+      let lineage = ear.lineage()
+      begin(await resolveOrigins(log, channels, from))
       for (;;) {
         const news = ear.news()
         await ear.ready()
+        if (lineage !== ear.lineage()) {
+          // The store may have become another one while this waited.
+          lineage = ear.lineage()
+          begin(await Promise.all(places.map(judgeAgain)))
+          continue
+        }
         const answer = await collect(places, limit, control, ear.ephemeral)
         const left = deadline - Date.now()
         const worth = answer.events.length + answer.control.length + answer.ephemeral.length > 0
@@ -98,6 +109,12 @@ export function createPoller({ log, use, random }: PollerOptions): Poller {
     } finally {
       ear.close()
     }
+  }
+
+  async function judgeAgain(place: Place): Promise<Origin> {
+    const { partition, channels, position, starts } = place
+    const origin = await fromPosition(log, partition, channels, position)
+    return origin.gap === undefined ? { ...origin, starts } : origin
   }
 
   /** Hears of news on channels, from before they are read. */
@@ -116,6 +133,8 @@ export function createPoller({ log, use, random }: PollerOptions): Poller {
     signal?.addEventListener('abort', onAbort)
     return {
       ephemeral,
+      /** Changes when the store may have become another one. */
+      lineage: () => channels.reduce((sum, channel) => sum + channel.lineage, 0),
       /** Resolves once nothing can be missed. */
       ready: () => Promise.all(channels.map((channel) => channel.follow())),
       /** Call before reading; what it answers resolves with news since then, or after `ms`. */
@@ -158,7 +177,8 @@ export function createPoller({ log, use, random }: PollerOptions): Poller {
       for (const [i, { channel, gap, closed }] of channels.entries()) {
         // With the first answer, whatever its events reach: the next cursor may lie in the gap.
         if (gap !== undefined) {
-          const presented = requests[i]!.after === place.position.order ? place.position : null
+          const own = requests[i]!.after === place.position.order ? place.position : null
+          const presented = gap.since ?? own
           const data = gapData(
             channel,
             presented,

@@ -6,6 +6,7 @@
 import type { ChannelRead, Gap, Log } from '../log/log.js'
 import type { Position } from '../wire/position.js'
 import type { Feed } from './feed.js'
+import { fromPosition, type Origin } from './origin.js'
 
 /** Entries asked for at once: some 64 KiB of small events. */
 const READ_ENTRIES = 512
@@ -18,6 +19,8 @@ export interface Reader {
    * Answers the gap of each. Rejects where the log can't be read.
    */
   fetch(feeds: readonly Feed[], afters: readonly number[]): Promise<readonly (Gap | undefined)[]>
+  /** Judges where somebody stands. Rejects where the log can't be asked. */
+  judge(feeds: readonly Feed[], position: Position): Promise<Origin>
 }
 
 export function createReader(log: Log): Reader {
@@ -28,6 +31,7 @@ export function createReader(log: Log): Reader {
   async function read(feeds: readonly Feed[], afters: readonly number[]) {
     // Counted from before following: an interruption while this waits its turn is one, too.
     const generations = feeds.map((feed) => feed.channel.generation)
+    const lineages = feeds.map((feed) => feed.channel.lineage)
     await Promise.all(feeds.map((feed) => feed.channel.follow()))
     if (reads >= MAX_READS) await new Promise<void>((resolve) => queue.push(resolve))
     reads++
@@ -38,10 +42,12 @@ export function createReader(log: Log): Reader {
       const frontier = log.frontier(partition)
       return channels.map((whole, i) => {
         const feed = feeds[i]!
+        // Of a store that may have been replaced: whoever asked is to be judged before it reads again.
+        if (feed.channel.lineage !== lineages[i]) return undefined
         const contiguous = feed.channel.generation === generations[i]
         const told = upTo(whole, snapshot, frontier)
         feed.absorb(told.read, afters[i]!, told.snapshot, contiguous, frontier)
-        return whole.gap
+        return told.read.gap
       })
     } finally {
       reads--
@@ -50,6 +56,10 @@ export function createReader(log: Log): Reader {
   }
 
   return {
+    judge(feeds, position) {
+      const names = feeds.map((feed) => feed.channel.name)
+      return fromPosition(log, feeds[0]!.channel.partition, names, position)
+    },
     fetch(feeds, afters) {
       // A stream over many channels is hardly ever in step with another: not worth a long key.
       if (feeds.length > 4) return read(feeds, afters)
@@ -72,7 +82,7 @@ export function createReader(log: Log): Reader {
  */
 function upTo(read: ChannelRead, snapshot: Position, frontier: number) {
   if (snapshot.order <= frontier) return { read, snapshot }
-  const { closed } = read
+  const { closed, gap } = read
   const entries = read.entries.filter(({ order }) => order <= frontier)
   const cut = entries.length < read.entries.length
   return {
@@ -80,6 +90,8 @@ function upTo(read: ChannelRead, snapshot: Position, frontier: number) {
       ...read,
       entries,
       complete: read.complete || cut,
+      // What is on its way comes, or word of the hole does.
+      gap: gap && gap.floor.order > frontier ? undefined : gap,
       closed: closed && closed.position.order > frontier ? undefined : closed,
     },
     snapshot: cut ? { order: frontier, tag: snapshot.tag } : snapshot,

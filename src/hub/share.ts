@@ -45,6 +45,12 @@ export class Share {
   /** Channels whose end was told. */
   #ended: Set<Feed> | undefined
   #fetching: Promise<void> | undefined
+  /** Counts the times that the store may have become another one; what was judged, of those. */
+  #doubts = 0
+  #judged = 0
+  #judging: Promise<void> | undefined
+  /** Its position can't be followed: told before anything else. */
+  #lost: Origin | undefined
 
   constructor(stream: Stream, origin: Origin, feeds: readonly Feed[]) {
     this.stream = stream
@@ -88,7 +94,7 @@ export class Share {
 
   /** Whether a gap is known and not yet told. */
   get hasGap(): boolean {
-    return this.#gaps.length > 0
+    return this.#gaps.length > 0 || this.#lost !== undefined
   }
 
   /** Whether every channel is closed and read to its end. */
@@ -121,6 +127,13 @@ export class Share {
     this.stream.pump(this)
   }
 
+  /** The store may have become another one: the position is judged as that of somebody who comes back. */
+  doubt(): void {
+    if (this.#closed) return
+    this.#doubts++
+    this.fallBehind(undefined, undefined)
+  }
+
   /** Forgets a channel's end: it was deleted and begins anew. */
   reopen(feed: Feed): void {
     this.#ended?.delete(feed)
@@ -131,16 +144,16 @@ export class Share {
     // One turn's worth: a fast reader of a long history must not keep the others waiting.
     for (let budget = 4; budget > 0; budget--) {
       if (this.phase !== 'replaying') return
+      if (this.#judged !== this.#doubts) {
+        this.#then(this.#judge(reader))
+        return
+      }
       this.#tellGaps()
       // A raw stream is cut at a gap.
       if (this.#closed) return
       const { missing, runs, reached } = harvest(this, HARVEST_BYTES)
       if (missing.length > 0) {
-        const again = () => this.stream.pump(this)
-        // A log that can't be read is asked again by the hub's clock; a fault here is this stream's alone.
-        this.#fetch(reader, missing)
-          .then(again, () => {})
-          .catch(() => this.stream.destroy())
+        this.#then(this.#fetch(reader, missing))
         return
       }
       for (const run of runs) {
@@ -175,6 +188,36 @@ export class Share {
     if (this.phase === 'live' && this.feeds.some((feed) => feed.ended)) this.#tellEnds()
   }
 
+  /** Goes on once the log has answered. */
+  #then(asked: Promise<void>): void {
+    const again = () => this.stream.pump(this)
+    // A log that can't be read is asked again by the hub's clock; a fault here is this stream's alone.
+    asked.then(again, () => {}).catch(() => this.stream.destroy())
+  }
+
+  #judge(reader: Reader): Promise<void> {
+    const doubts = this.#doubts
+    this.#judging ??= reader
+      .judge(this.feeds, this.position)
+      .then((origin) => {
+        // Another doubt came meanwhile: judged again.
+        if (doubts !== this.#doubts) return
+        this.#judged = doubts
+        if (origin.gap === undefined) return
+        this.#lost = origin
+        this.order = origin.position.order
+        this.tag = origin.position.tag
+        this.#elsewhere = undefined
+        this.#gaps = NO_GAPS
+        // An end may be among what was lost.
+        this.#ended = undefined
+      })
+      .finally(() => {
+        this.#judging = undefined
+      })
+    return this.#judging
+  }
+
   async #fetch(reader: Reader, missing: readonly Feed[]): Promise<void> {
     this.#fetching ??= this.#read(reader, missing).finally(() => {
       this.#fetching = undefined
@@ -188,7 +231,8 @@ export class Share {
     for (const [i, gap] of gaps.entries()) {
       if (gap === undefined) continue
       const feed = missing[i]!
-      const after = afters[i] === this.order ? this.position : { order: afters[i]!, tag: this.tag }
+      const own = afters[i] === this.order ? this.position : { order: afters[i]!, tag: this.tag }
+      const after = gap.since ?? own
       this.#gaps = [...this.#gaps, { feed, reason: gap.reason, after, floor: gap.floor }]
       this.#readFrom(feed, gap.floor.order)
     }
@@ -200,6 +244,9 @@ export class Share {
    * a reader that was cut on the way there came back with a cursor that knew nothing of its beginning.
    */
   #tellGaps(): void {
+    const lost = this.#lost
+    this.#lost = undefined
+    if (lost !== undefined) this.stream.tellOriginGap(lost)
     const gaps = this.#gaps
     this.#gaps = NO_GAPS
     for (const { feed, reason, after, floor } of gaps) {

@@ -103,7 +103,7 @@ export class Stream implements SinkOwner {
     sink.owner = this
     sink.cork()
     if (this.#options !== undefined) this.#tellReady(this.#options)
-    for (const origin of this.#origins) this.#tellOriginGap(origin)
+    for (const origin of this.#origins) this.tellOriginGap(origin)
     this.#options = undefined
     this.#origins = []
     for (const share of this.shares) this.pump(share)
@@ -276,14 +276,14 @@ export class Stream implements SinkOwner {
   }
 
   /** A cursor that can't be followed: told for every channel; only the last moves the cursor, so that a cut in between repeats them all. */
-  #tellOriginGap({ gap, channels }: Origin): void {
+  tellOriginGap({ gap, channels }: Origin): void {
     if (gap === undefined) return
     if (this.format === 'raw') {
       this.destroy()
       return
     }
     const blocks = channels.map((channel, i) => {
-      const data = gapData(channel, gap.after, placeAfter(gap.resume), gap.reason)
+      const data = gapData(channel, gap.after, placeAfter(gap.floor), gap.reason)
       return this.#block('stream.gap', data, i === channels.length - 1 ? this.cursor : undefined)
     })
     this.#write(chunk(blocks.join('')))
