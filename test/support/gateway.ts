@@ -14,14 +14,12 @@ export interface GatewayProcess {
   readonly pid: number
   /** What it wrote so far, stdout and stderr, line by line. */
   readonly log: readonly string[]
-  /** Resolves with the first line that matches, of those after the first `from`. */
-  said(words: RegExp, from?: number): Promise<string>
   /** Exit code, or the signal that ended it. */
   readonly ended: Promise<number | NodeJS.Signals>
   /** Resolves when nobody writes its log any more: it and all that it started have ended. */
   readonly deserted: Promise<unknown>
-  /** Resolves with the first line, from this one on, that has the text in it. Default: from the first. */
-  said(text: string, from?: number): Promise<string>
+  /** Resolves with the first line, from this one on, that has the words in it. Default: from the first. */
+  said(words: string | RegExp, from?: number): Promise<string>
   /** Sends a signal; where it ends the process, resolves once it is gone. */
   kill(signal: NodeJS.Signals): Promise<void>
   /** SIGTERM, and waits for the end. */
@@ -43,7 +41,6 @@ export async function startGatewayProcess(
   const log: string[] = []
   const told = new EventEmitter()
   told.setMaxListeners(0)
-  told.setMaxListeners(0)
   const lines = [child.stdout, child.stderr].map((input) => createInterface({ input }))
   for (const each of lines) {
     each.on('line', (line) => {
@@ -64,12 +61,9 @@ export async function startGatewayProcess(
     port: Number(new URL(url).port),
     pid: child.pid!,
     log,
-    async said(text, from = 0) {
-      for (let at = from; ; ) {
-        for (; at < log.length; at++) if (log[at]!.includes(text)) return log[at]!
-        await once(told, 'line')
-      }
-    },
+    said: (words, from = 0) => line(log, told, words, from),
+    ended: exited.then(([code, signal]) => code ?? signal),
+    deserted,
     kill: (signal) => end(child, exited, signal),
     stop: () => end(child, exited, 'SIGTERM'),
   }
@@ -83,11 +77,20 @@ async function end(child: ChildProcess, exited: Promise<unknown>, signal: NodeJS
 
 /** The first http address in what the process says. */
 async function address(log: readonly string[], told: EventEmitter): Promise<string> {
-  for (let at = 0; ; ) {
-    for (; at < log.length; at++) {
-      const found = /https?:\/\/[\w.[\]:-]+:\d+/.exec(log[at]!)
-      if (found !== null) return found[0]
-    }
+  const pattern = /https?:\/\/[\w.[\]:-]+:\d+/
+  return pattern.exec(await line(log, told, pattern, 0))![0]
+}
+
+async function line(
+  log: readonly string[],
+  told: EventEmitter,
+  words: string | RegExp,
+  from: number,
+): Promise<string> {
+  const fits = (text: string) =>
+    typeof words === 'string' ? text.includes(words) : words.test(text)
+  for (let at = from; ; ) {
+    for (; at < log.length; at++) if (fits(log[at]!)) return log[at]!
     await once(told, 'line')
   }
 }
