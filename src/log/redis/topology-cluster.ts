@@ -22,7 +22,7 @@ export function clusterTopology(seeds: readonly Node[], scout: Dial): Topology {
   let learned: readonly Node[] = []
   let turn = 0
 
-  async function ask(client: Redis, asked: Node): Promise<View<readonly Range[]>> {
+  async function ask(client: Redis): Promise<View<readonly Range[]>> {
     const [info, slots] = (await Promise.all([
       client.call('CLUSTER', 'INFO'),
       client.call('CLUSTER', 'SLOTS'),
@@ -30,9 +30,10 @@ export function clusterTopology(seeds: readonly Node[], scout: Dial): Topology {
     // It hasn't met the majority for a while, so it serves nothing, and others may know better.
     if (!/cluster_state:ok/.test(info)) throw new Error('cluster_state is fail')
     const ranges = slots.map(([from, to, ...nodes]): Range => {
-      // Null and empty mean "the one you asked" (cluster-preferred-endpoint-type unknown-endpoint).
+      // Null and empty mean "where you asked" (cluster-preferred-endpoint-type unknown-endpoint): always
+      // the first seed, for each node must have the same name whoever is asked.
       const [master, ...replicas] = nodes.map(([host, port]) => ({
-        host: host || asked.host,
+        host: host || seeds[0]!.host,
         port: Number(port),
       }))
       return { from, to, master: master!, replicas }

@@ -19,7 +19,7 @@ const PATIENCE = 50
  * Asks several nodes at once over connections that are kept, and takes the newest view. One alone may
  * have slept: a node that was frozen or cut off answers from its memory until it hears of the others.
  */
-export function createScouts<T>(dial: Dial, ask: (client: Redis, node: Node) => Promise<View<T>>) {
+export function createScouts<T>(dial: Dial, ask: (client: Redis) => Promise<View<T>>) {
   const clients = new Map<string, Redis>()
 
   function discard(name: string, client: Redis): void {
@@ -43,7 +43,7 @@ export function createScouts<T>(dial: Dial, ask: (client: Redis, node: Node) => 
       client.connect().catch(() => {})
     }
     try {
-      return await ask(client, node)
+      return await ask(client)
     } catch (error) {
       discard(name, client)
       throw new Error(`${name}: ${reason ?? (error as Error).message}`)
