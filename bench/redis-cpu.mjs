@@ -1,9 +1,11 @@
 // node bench/redis-cpu.mjs [--quick] [--dist DIR]
 // CPU time of redis-server per event (utime + stime of the process), by the events in one call, by the
 // gateways that listen, and with AOF; bytes per event on the way to a replica.
+import { setTimeout as wait } from 'node:timers/promises'
 import { cpuOf, dataOf, info, machine, openLog, options, print, startRedis } from './redis-rig.mjs'
 
-const EVENTS = options.quick ? 10_000 : 100_000
+/** One at a time takes longer, and more of what is counted. */
+const eventsFor = (size) => (size === 1 ? 30_000 : 100_000) / (options.quick ? 10 : 1)
 const CHANNELS = 1_000
 const data = dataOf(200)
 
@@ -52,10 +54,11 @@ async function run({ size, followers = 0, persistence = [], replica = false }) {
   const { client } = server
   const offset = await settled(client)
   const cpu = cpuOf(server.pid)
-  await publish(log, EVENTS, size)
+  const events = eventsFor(size)
+  await publish(log, events, size)
   const figures = {
-    micros: ((cpuOf(server.pid) - cpu) / EVENTS) * 1e6,
-    replicated: ((await settled(client)) - offset) / EVENTS,
+    micros: ((cpuOf(server.pid) - cpu) / events) * 1e6,
+    replicated: ((await settled(client)) - offset) / events,
   }
   for (const each of [log, ...others]) await each.stop()
   await second?.stop()
@@ -100,6 +103,26 @@ print(
   ['', ...sizes.map((size) => `${size} a call`)],
   rows,
 )
+
+// What gateways cost that do nothing: signs of life, questions for heads.
+const idle = []
+for (const [gateways, partitions] of [
+  [1, 16],
+  [10, 1],
+  [10, 16],
+]) {
+  const server = await startRedis()
+  const logs = []
+  for (let i = 0; i < gateways; i++) logs.push(await openLog(server.url, { partitions }))
+  await wait(1_000)
+  const before = cpuOf(server.pid)
+  await wait(options.quick ? 5_000 : 20_000)
+  const share = (cpuOf(server.pid) - before) / (options.quick ? 5 : 20)
+  idle.push([gateways, partitions, `${(share * 100).toFixed(1)} %`])
+  for (const log of logs) await log.stop()
+  await server.stop()
+}
+print('Idle gateways', ['gateways', 'partitions', 'of a core of Redis'], idle)
 
 const link = []
 for (const size of sizes) {

@@ -21,7 +21,6 @@ const ASKED = [
   'repl-backlog-size',
   'save',
   'stream-node-max-bytes',
-  'timeout',
 ]
 
 const SECTIONS = ['server', 'memory', 'persistence', 'replication', 'cluster'] as const
@@ -91,7 +90,7 @@ function* judgeSettings(info: Settings, settings: Settings): Generator<Finding> 
   const node = number('stream-node-max-bytes')
   if (node === 0 || node >= 4096) {
     const text =
-      'stream-node-max-bytes 1024 rather than 4096 saves 3 KiB for each channel with few events'
+      'stream-node-max-bytes 1024 rather than 4096 saves 3 KiB for each channel with a few small events'
     yield { severity: 'hint', text }
   }
   if (
@@ -107,10 +106,6 @@ function* judgeSettings(info: Settings, settings: Settings): Generator<Finding> 
     number('repl-backlog-size') < REPLICATION_BACKLOG
   ) {
     const text = 'repl-backlog-size 64mb: else a replica that was away for moments is copied anew'
-    yield { severity: 'hint', text }
-  }
-  if (number('timeout') > 0) {
-    const text = 'timeout 0: else Redis closes connections that are idle, and they are made again'
     yield { severity: 'hint', text }
   }
 }
