@@ -6,7 +6,7 @@ import { mkdir, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
-import { CHECK_EVERY, CHECK_TIMEOUT, SILENCE } from '../../src/log/redis/limits.js'
+import { CHECK_EVERY, CHECK_TIMEOUT, QUEUE_BYTES, SILENCE } from '../../src/log/redis/limits.js'
 import { hashTag } from '../../src/log/redis/slots.js'
 import { createRedisLog, type RedisLog, type RedisLogOptions } from '../../src/log/redis.js'
 import { type RedisServer, startRedis } from '../support/redis.js'
@@ -358,6 +358,23 @@ t.test('scripts that vanish are nobody’s loss', async (t) => {
 })
 
 // ── many ──
+
+t.test('bytes that wait for a Redis that is away are bounded', async (t) => {
+  const server = await redis(t)
+  const { log } = await open(t, server.url, { appendTimeout: 500 })
+  await server.kill('SIGSTOP')
+  const data = JSON.stringify('x'.repeat(1024 * 1024))
+  const appends = Array.from({ length: 40 }, () =>
+    log.append([{ channel: 'a', name: 'message', data }]),
+  )
+  const outcomes = await Promise.allSettled(appends)
+  const refused = outcomes.filter(
+    (each) => each.status === 'rejected' && each.reason.code === 'overloaded',
+  )
+  t.ok(refused.length >= 40 - QUEUE_BYTES / data.length - 1, 'more are not held')
+  await server.kill('SIGCONT')
+  await appendAgain(log, 'a', '0')
+})
 
 t.test(
   'ten thousand channels are followed in batches, and what comes between is heard',
