@@ -84,7 +84,7 @@ export function loadConfig(sources: ConfigSources = {}): Config {
   }
   for (const field of FIELDS) read(field)
 
-  const { maxEventBytes, maxBodyBytes, workers, redisUrl } = config
+  const { maxEventBytes, maxBodyBytes, workers, redisUrl, redisMinReplicas } = config
   if (maxEventBytes !== undefined && maxBodyBytes !== undefined && maxEventBytes > maxBodyBytes) {
     const fault = 'an event may be larger than the body that brings it'
     const advice = 'raise the second or lower the first'
@@ -94,6 +94,11 @@ export function loadConfig(sources: ConfigSources = {}): Config {
     const fault = `${workers} workers need a log that they share`
     const advice = 'give them a Redis with --redis-url or SLUICE_REDIS_URL, or run one worker'
     problems.push({ source: 'workers', fault, advice })
+  }
+  if (redisMinReplicas && redisUrl === undefined && problems.length === 0) {
+    const fault = 'a log in memory has no replicas'
+    const advice = 'give it a Redis with --redis-url or SLUICE_REDIS_URL, or leave it out'
+    problems.push({ source: 'redisMinReplicas', fault, advice })
   }
   if (problems.length > 0) throw new ConfigError(problems)
   // Every field has been read, or is optional: else there were a problem.

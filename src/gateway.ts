@@ -60,9 +60,10 @@ interface Store {
 
 function createStore(config: Config, logger: Logger): Store {
   const { partitions, redisUrl: url, redisPrefix: prefix, memoryLimitBytes } = config
+  const minReplicas = config.redisMinReplicas
   const retentionFor = createRetention(config)
   if (url !== undefined) {
-    const log = createRedisLog({ url, prefix, partitions, retentionFor, logger })
+    const log = createRedisLog({ url, prefix, partitions, minReplicas, retentionFor, logger })
     return config.ingest ? { log, intake: log.intake } : { log }
   }
   return { log: createMemoryLog({ partitions, retentionFor, limitBytes: memoryLimitBytes }) }

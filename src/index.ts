@@ -41,6 +41,8 @@ export interface SluiceOptions {
   readonly redisUrl?: string
   /** What all names in Redis begin with. Default `sluice`. */
   readonly redisPrefix?: string
+  /** Replicas of Redis that must have an event before its publisher is answered. Default 0. */
+  readonly redisMinReplicas?: number
   /** Partitions of the log, fixed for the life of the data. Default 1. */
   readonly partitions?: number
   /** With Redis: take what others PUBLISH or XADD there. Default `on`. */

@@ -34,6 +34,7 @@ t.test('without any setting it is a gateway for this machine, in memory', async 
     workers: 1,
     redisUrl: undefined,
     redisPrefix: 'sluice',
+    redisMinReplicas: 0,
     partitions: 1,
     ingest: true,
     corsOrigins: 'loopback',

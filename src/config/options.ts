@@ -55,6 +55,13 @@ export const TABLE: { readonly [F in keyof Config]: Spec<Exclude<Config[F], unde
     help: 'what all names in Redis begin with',
     read: values.prefix,
   },
+  redisMinReplicas: {
+    key: 'redisMinReplicas',
+    fallback: '0',
+    takes: 'number',
+    help: 'replicas that must have an event before it is acknowledged',
+    read: values.whole(0, 16),
+  },
   partitions: {
     key: 'partitions',
     fallback: '1',
@@ -73,7 +80,7 @@ export const TABLE: { readonly [F in keyof Config]: Spec<Exclude<Config[F], unde
     key: 'corsOrigins',
     fallback: 'loopback',
     takes: 'origins',
-    help: 'pages that may call, separated by commas; loopback = this machine’s',
+    help: 'pages that may call, comma-separated; loopback = this machine’s',
     read: values.origins,
   },
   heartbeatMs: {

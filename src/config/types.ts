@@ -26,6 +26,8 @@ export interface Config {
   readonly redisUrl: string | undefined
   /** What the names of all keys in Redis begin with. Default `sluice`. */
   readonly redisPrefix: string
+  /** Replicas of Redis that must have an event before its publisher is answered. Default 0. */
+  readonly redisMinReplicas: number
   /** Partitions of the log, 1–64, fixed for the life of the stored data. Default 1. */
   readonly partitions: number
   /** With Redis: take raw messages and what is in the inbox. Default true. */

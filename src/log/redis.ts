@@ -47,6 +47,8 @@ export interface RedisLogOptions {
   readonly attendEvery?: number
   /** ms that a new epoch waits for witnesses of what it lacks. Default 10000. */
   readonly witnessPatience?: number
+  /** Replicas that must have an append before it is answered. Default 0. */
+  readonly minReplicas?: number
   /** ms that `start` waits for Redis. Default 5000. */
   readonly startTimeout?: number
 }
@@ -122,6 +124,7 @@ export function createRedisLog(options: RedisLogOptions): RedisLog {
           retentionFor,
           appendTimeout,
           checkEvery: options.checkEvery ?? CHECK_EVERY,
+          minReplicas: options.minReplicas ?? 0,
           attendEvery: options.attendEvery ?? ATTEND_EVERY,
           witnessPatience: options.witnessPatience ?? WITNESS_PATIENCE,
           logger,

@@ -69,20 +69,27 @@ function send(client: Redis, name: FunctionName, base: string, args: readonly Ar
 
 /**
  * Calls a function of the library on a partition. Where Redis doesn't know it (a restart without
- * persistence, FUNCTION FLUSH) it is loaded and called again: the first call had no effect.
+ * persistence, FUNCTION FLUSH) it is loaded and called again: the first call had no effect. `behind`
+ * sends what is to follow each call without waiting for its answer.
  */
 export async function callFunction(
   client: Redis,
   name: FunctionName,
   base: string,
   args: readonly Argument[],
+  behind?: () => void,
 ): Promise<unknown> {
+  const call = () => {
+    const answer = send(client, name, base, args)
+    behind?.()
+    return answer
+  }
   try {
-    return await send(client, name, base, args)
+    return await call()
   } catch (error) {
     if (!/function not found/i.test(message(error))) throw bare(error)
     await loadFunctions(client)
-    return await send(client, name, base, args)
+    return await call()
   }
 }
 

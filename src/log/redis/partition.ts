@@ -20,6 +20,7 @@ import { createLink } from './link.js'
 import { createReader, type Reader } from './reader.js'
 import { createRefusal } from './refusal.js'
 import { RefusedError } from './refused.js'
+import { createReplicas } from './replicas.js'
 import { createWriter, type Writer } from './writer.js'
 
 /** What its connection is used for. */
@@ -40,6 +41,8 @@ export interface PartitionOptions {
   readonly retentionFor: (channel: string) => Retention
   readonly appendTimeout: number
   readonly checkEvery: number
+  /** Replicas that must have an append before it is answered. */
+  readonly minReplicas: number
   readonly attendEvery: number
   readonly witnessPatience: number
   readonly logger: RedisLogger
@@ -85,6 +88,17 @@ export function createPartition(options: PartitionOptions): Partition {
   /** The server processes that the two links are connected to. */
   const runs: { [R in Role]?: string } = {}
   const refusal = createRefusal(logger, index)
+  const replicas =
+    options.minReplicas === 0
+      ? undefined
+      : createReplicas({
+          wanted: options.minReplicas,
+          // Well within the time of a command, for those behind it wait as well.
+          patience: options.appendTimeout / 5,
+          steady: 2 * options.checkEvery,
+          partition: index,
+          logger,
+        })
   const where = (link: string) => `${link} connection of partition ${index}`
 
   /** Makes the partition where there is none, opens this Redis process's epoch, and checks that it is ours. */
@@ -122,7 +136,7 @@ export function createPartition(options: PartitionOptions): Partition {
       // Before anything is acknowledged by this server: what the one before it had acknowledged.
       await attendance.begin(client)
     },
-    up() {
+    up(client) {
       logger.info({ partition: index }, 'Redis: ready for commands')
       // The followers' connection asks what only `open` can make.
       if (!followersOpened) {
@@ -133,6 +147,7 @@ export function createPartition(options: PartitionOptions): Partition {
         followers.leave('the partition has another master')
       }
       attendance.wake()
+      replicas?.probe(client).catch(() => {})
       writer.wake()
     },
     down(why) {
@@ -220,6 +235,7 @@ export function createPartition(options: PartitionOptions): Partition {
     fanOut: () => listener.fanOut ?? 0,
     refused: refusal.refused,
     taken: refusal.taken,
+    replicas,
   })
   const follower = createFollower({
     partition: index,
@@ -257,6 +273,7 @@ export function createPartition(options: PartitionOptions): Partition {
     try {
       await open(client)
       refusal.taken()
+      await replicas?.probe(client)
     } catch (error) {
       if (isReply(error) && !isElsewhere(error)) refusal.refused(error)
       else commands.drop(client, (error as Error).message)
@@ -325,6 +342,7 @@ export function createPartition(options: PartitionOptions): Partition {
       // Said long before the connection is given up: a load balancer needs to know now.
       if (asked !== 0 && Date.now() - asked > SILENCE) return 'Redis does not answer'
       if (refusal.reason !== undefined) return `Redis refuses appends: ${refusal.reason}`
+      if (replicas?.fault !== undefined) return `partition ${index}: ${replicas.fault}`
       return checkFault
     },
   }

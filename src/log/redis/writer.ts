@@ -36,6 +36,7 @@ import {
   QUEUE_EVENTS,
   RETRY_DELAY,
 } from './limits.js'
+import type { Replicas } from './replicas.js'
 
 export interface WriterOptions {
   readonly base: string
@@ -59,6 +60,8 @@ export interface WriterOptions {
   refused(error: unknown): void
   /** Redis has taken a batch. */
   taken(): void
+  /** Present where replicas must have a batch before it counts as taken. */
+  readonly replicas: Replicas | undefined
 }
 
 export interface Writer {
@@ -189,12 +192,27 @@ export function createWriter(options: WriterOptions): Writer {
   async function send(batch: Batch, client: Redis): Promise<void> {
     try {
       const args = [producer, batch.number, options.layout, options.seen(), ...batch.args]
-      const answer = await callFunction(client, 'write', options.base, args)
+      let confirmed: Promise<boolean> | undefined
+      const confirm = () => {
+        confirmed = options.replicas?.confirm(client, batch.deadline - performance.now())
+        // Of no interest where the call itself failed.
+        confirmed?.catch(() => {})
+      }
+      const answer = await callFunction(client, 'write', options.base, args, confirm)
       if (flying !== batch) return
-      flying = undefined
       const { tag, last, results } = splitAnswer(answer as string)
       options.heard(last)
       options.taken()
+      if (confirmed !== undefined) {
+        const enough = await confirmed
+        if (flying !== batch) return
+        if (!enough) {
+          // Written here and perhaps there: whoever repeats with a key is answered once it is.
+          giveUp(batch, new Error(options.replicas?.fault))
+          return
+        }
+      }
+      flying = undefined
       batch.jobs.forEach((job, i) => {
         job.done(results[i]!, tag, batch.channels)
       })
