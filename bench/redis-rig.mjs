@@ -13,6 +13,8 @@ import { Redis } from 'ioredis'
 import { find, root, running } from './tools.mjs'
 
 export const { values: options } = parseArgs({
+  // The script's own name, where run.mjs has called it.
+  allowPositionals: true,
   options: {
     /** Another build than dist/. */
     dist: { type: 'string', default: join(root, 'dist') },
