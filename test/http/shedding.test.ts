@@ -83,7 +83,10 @@ t.test('a shutdown says goodbye to streams, cuts raw ones and answers polls', as
     events: [],
     control: [{ event: 'stream.bye', data: { reason: 'draining' } }],
   })
-  t.match((await finite).text, 'event: stream.bye')
+  const blocks = parseBody((await finite).text)
+  const told = blocks.find(({ event }) => event === 'stream.bye')
+  t.match(told?.json, { reason: 'draining', reconnect: true })
+  t.equal(blocks[0]?.retry, String(told?.json.retry), 'a native EventSource heeds this one only')
 })
 
 t.test('who comes during a shutdown is sent away in the same ways', async (t) => {

@@ -176,7 +176,10 @@ function pollJson({ events, ephemeral, control, cursor, more }: PollAnswer): str
 
 /** The same as one SSE body: gaps first, for they lie before the events; the last block moves the cursor past everything. */
 function pollSse({ events, ephemeral, control, cursor, more }: PollAnswer): string {
-  const blocks = [retryLine(more ? 0 : POLL_RETRY_MS)]
+  // A goodbye says when to come back, each client another time: all at once would be a storm.
+  const bye = control.find(({ event }) => event === 'stream.bye')
+  const retry = bye?.event === 'stream.bye' ? bye.data.retry : more ? 0 : POLL_RETRY_MS
+  const blocks = [retryLine(retry)]
   const before = control.filter(({ event }) => event === 'stream.gap')
   const after = control.filter(({ event }) => event !== 'stream.gap')
   for (const { event, data } of before) blocks.push(namedBlock(event, data))
