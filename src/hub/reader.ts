@@ -56,7 +56,9 @@ export function createReader(log: Log): Reader {
   }
 
   return {
-    judge(feeds, position) {
+    async judge(feeds, position) {
+      // By the store that its entries come from then.
+      await Promise.all(feeds.map((feed) => feed.channel.follow()))
       const names = feeds.map((feed) => feed.channel.name)
       return fromPosition(log, feeds[0]!.channel.partition, names, position)
     },

@@ -36,7 +36,7 @@ export interface AttendanceOptions {
 export interface Attendance {
   /** A position was acknowledged or delivered. */
   note(channel: string, order: number, tag: number): void
-  /** A connection before anything is acknowledged on it: judges what it has, and gives a sign of life. */
+  /** A connection before anything is acknowledged on it: tells what it lacks, and gives a sign of life. */
   begin(client: Redis): Promise<void>
   /** There is a connection: reports at once what is to be reported. */
   wake(): void
@@ -149,7 +149,7 @@ export function createAttendance(options: AttendanceOptions): Attendance {
     async begin(client) {
       await examine(client)
       try {
-        await ask(client, [0, 0])
+        await attend(client)
       } catch (error) {
         // Where it takes no writes it acknowledges none.
         if (!isReply(error)) throw error

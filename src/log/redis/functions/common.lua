@@ -3,7 +3,7 @@
 --
 -- One partition = one hash tag; KEYS[1] is its base B, `<prefix>:{p0}`, and all its keys begin with it:
 --
---   B:m            hash    format, partitions, birth, run, start, tag, last, horizon, age, opened, hole
+--   B:m            hash    format, partitions, birth, run, start, tag, last, horizon, age, opened, hole, lineage
 --   B:x            list    closed epochs, oldest first: "start end tag"
 --   B:a            zset    gateway -> ms of its last sign of life in this epoch
 --   B:w            hash    gateway that is awaited as a witness -> "end tag" of the epoch it knows more of
@@ -39,8 +39,8 @@ local MAX_EPOCHS = 1024
 local MANY = 1000
 
 local run, tag
--- Base -> newest order that this process itself gave out. A process that was a replica meanwhile may
--- find less in its data than it had written.
+-- Base -> newest order that was seen there, for as long as this library stays loaded. A server that
+-- becomes a replica gets its functions anew with its data.
 local written = {}
 
 -- The process that executes: INFO costs 4-9 us, so it is asked once in the life of the library.
@@ -49,6 +49,11 @@ local function identify()
     run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
     tag = math.floor(tonumber(string.sub(run, 1, 5), 16) / 4)
   end
+end
+
+-- Another one after each time that the server was a replica.
+local function lineage()
+  return string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)') or ''
 end
 
 local function text(order) return string.format('%.0f', order) end
@@ -70,13 +75,14 @@ end
 
 local function load_meta(base)
   local m = redis.call('HMGET', base .. ':m',
-    'run', 'start', 'tag', 'last', 'birth', 'horizon', 'age', 'partitions', 'format', 'opened', 'hole')
+    'run', 'start', 'tag', 'last', 'birth', 'horizon', 'age', 'partitions', 'format', 'opened', 'hole',
+    'lineage')
   if not m[1] then return nil end
   return {
     run = m[1], start = tonumber(m[2]), tag = tonumber(m[3]), last = tonumber(m[4]),
     birth = tonumber(m[5]), horizon = tonumber(m[6]), age = tonumber(m[7]),
     partitions = tonumber(m[8]), format = tonumber(m[9]), opened = tonumber(m[10] or '0'),
-    hole = tonumber(m[11] or '0'),
+    hole = tonumber(m[11] or '0'), lineage = m[12],
   }
 end
 

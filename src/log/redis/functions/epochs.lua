@@ -28,9 +28,13 @@ local function open_epoch(base, layout, seen)
   local partitions, index = string.match(layout, '^(%d+):(%d+)$')
   local tag = tonumber(index) * PROCESS_TAGS + tag
   local meta = load_meta(base)
-  local mine = written[base] or 0
-  -- The same process with less than it had written was somebody's replica meanwhile: a new epoch, too.
-  if meta ~= nil and meta.run == run and meta.last >= mine then
+  local mine = written[base]
+  local same = meta ~= nil and meta.run == run
+  -- The same process, but it was somebody's replica meanwhile, and may have less than it had written.
+  -- Asked only of a library that is new here: a lineage changes also where nobody replicates for an hour.
+  if same then same = mine and meta.last >= mine or not mine and meta.lineage == lineage() end
+  if same then
+    written[base] = math.max(meta.last, seen)
     -- Two masters at once: what the other gave out may be newer than anything here.
     if seen > meta.last then
       meta.last = seen
@@ -39,7 +43,7 @@ local function open_epoch(base, layout, seen)
     return meta
   end
   local clock = now()
-  local ms = math.max(clock, math.floor(math.max(seen, mine) / COUNTERS) + 1)
+  local ms = math.max(clock, math.floor(math.max(seen, mine or 0) / COUNTERS) + 1)
   if meta == nil then
     local birth = ms * COUNTERS
     meta = { run = run, start = birth, tag = tag, last = birth, birth = birth, horizon = birth,
@@ -56,7 +60,7 @@ local function open_epoch(base, layout, seen)
   redis.call('HSET', base .. ':m', 'run', run, 'tag', text(meta.tag), 'start', text(meta.start),
     'last', text(meta.last), 'birth', text(meta.birth), 'horizon', text(meta.horizon),
     'age', text(meta.age), 'partitions', text(meta.partitions), 'format', text(meta.format),
-    'opened', text(meta.opened), 'hole', text(meta.hole))
+    'opened', text(meta.opened), 'hole', text(meta.hole), 'lineage', lineage())
   written[base] = meta.last
   return meta
 end
