@@ -340,6 +340,39 @@ t.test(
   },
 )
 
+t.test('a channel whose stream was overwritten by hand is lost alone', async (t) => {
+  const server = await redis(t)
+  const admin = plain(t, server.url)
+  const { log, heard } = await open(t, server.url)
+  await Promise.all([log.follow('a'), log.follow('broken')])
+  const [first] = await log.append(drafts('broken', 2))
+  await log.append(drafts('a', 1))
+  await heard.until(() => heard.entries.length === 3)
+  await admin.set(`${BASE}:s:broken`, 'mine')
+  await admin.set(`${BASE}:s:new`, 'mine')
+  // All in one call.
+  const [good, bad, mixed, fresh, ended, after] = await Promise.allSettled([
+    log.append(drafts('a', 1, 1)),
+    log.append(drafts('broken', 1)),
+    log.append([...drafts('a', 1, 2), ...drafts('broken', 1)]),
+    log.append(drafts('new', 1)),
+    log.close('broken', null),
+    log.append(drafts('a', 1, 3)),
+  ])
+  t.match([good, after], [{ status: 'fulfilled' }, { status: 'fulfilled' }])
+  const unavailable = { status: 'rejected', reason: { code: 'log_unavailable' } }
+  t.match([bad, mixed, fresh, ended], Array(4).fill(unavailable))
+  // Half of a group may stay: what is stored is heard, whatever its publisher was told.
+  await heard.until(() => dataOf(heard.entriesOf('a')).includes('3'))
+  t.same(dataOf(heard.entriesOf('a')), dataOf((await everything(log, 'a')).entries))
+  t.same(heard.holes, [])
+  const after0 = first!.position!.order
+  const requests = ['a', 'broken', 'new'].map((channel) => ({ channel, after: after0 }))
+  const { channels } = await log.read(0, requests, 100)
+  t.match(channels[1], { entries: [], gap: { reason: 'trimmed' } }, 'told as a gap')
+  t.equal(channels[0]!.entries.length, dataOf(heard.entriesOf('a')).length)
+})
+
 t.test('scripts that vanish are nobody’s loss', async (t) => {
   const server = await redis(t)
   const { log, heard, journal } = await open(t, server.url)

@@ -120,6 +120,8 @@ export function readReceipts(
     const channel = channels[Number(result.slice(2)) - 1]
     return new SluiceError('channel_closed', { detail: `Channel "${channel}" is closed` })
   }
+  const failure = failureIn(result)
+  if (failure !== undefined) return failure
   if (result.startsWith('!k')) {
     const channel = drafts[Number(result.slice(2)) - 1]?.channel
     return new SluiceError('key_conflict', { detail: `Channel "${channel}"` })
@@ -179,7 +181,15 @@ function readOutcome(
   return receipts instanceof SluiceError ? receipts : receipts[0]!
 }
 
-export function readEnd(result: string, channel: string): EndEntry {
+/** Redis could not append where it should: what it holds under the channel's key isn't ours. */
+function failureIn(result: string): SluiceError | undefined {
+  if (!result.startsWith('!e')) return undefined
+  return new SluiceError('log_unavailable', { cause: `Redis could not append: ${result.slice(2)}` })
+}
+
+export function readEnd(result: string, channel: string): EndEntry | SluiceError {
+  const failure = failureIn(result)
+  if (failure !== undefined) return failure
   const [order, tag, prev, reason] = result.split(US) as [string, string, string, string]
   return endEntry(channel, order, tag, prev, reason)
 }

@@ -303,6 +303,7 @@ export function createWriter(options: WriterOptions): Writer {
       new Promise((resolve, reject) => {
         const done = (result: string) => {
           const end = readEnd(result, channel)
+          if (end instanceof SluiceError) return reject(end)
           options.acknowledged(channel, end)
           resolve(end)
         }

@@ -86,9 +86,9 @@ local function load_meta(base)
   }
 end
 
--- Order of the newest entry in a stream, as text; '0' where there is none.
+-- Order of the newest entry in a stream, as text; '0' where there is none, or no stream.
 local function newest_in(stream)
-  local newest = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]
+  local newest = redis.pcall('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]
   return newest and text(order_of(newest[1])) or '0'
 end
 

@@ -67,8 +67,10 @@ local function read(keys, argv)
       -- What a channel leaves of its share goes to those after it.
       local share = math.max(1, math.floor(limit / busy))
       local age_limit = math.max(0, ms - tonumber(argv[at + 2])) * COUNTERS
-      fact[4] = redis.call('XRANGE', base .. ':s:' .. argv[at],
+      local got = redis.pcall('XRANGE', base .. ':s:' .. argv[at],
         after_id(base, meta, after, age_limit), '+', 'COUNT', share)
+      -- Somebody put another type there: its events are gone, and the other channels are not.
+      fact[4] = got.err and {} or got
       limit, busy = limit - #fact[4], busy - 1
     end
   end

@@ -107,14 +107,16 @@ local function write(keys, argv)
     records[#records + 1] = record
   end
 
-  -- Answers the order of the new entry, as text.
+  -- Answers the order of the new entry, as text, or nil and why not: somebody put another type there, or
+  -- a stream with ids ahead of the clock. An error would end the call half-done for everybody in it.
   local function place(channel, field, kind, rest)
     local prev = head_of(channel)
     last = math.max(ms * COUNTERS, last + 1)
     local order = text(last)
     local record = prev .. US .. rest
-    redis.call('XADD', channel.stream, 'MAXLEN', '~', channel.max_events, id(last, meta.tag),
-      field, record)
+    local added = redis.pcall('XADD', channel.stream, 'MAXLEN', '~', channel.max_events,
+      id(last, meta.tag), field, record)
+    if added.err then return nil, '!e' .. string.match(added.err, '^%S*') end
     channel.head, channel.order = order, last
     say(channel, kind .. order .. US .. tag_text .. US .. record)
     return order
@@ -129,7 +131,8 @@ local function write(keys, argv)
     end
     local rest = argv[at + 2] .. US .. argv[at + 3] .. US .. argv[at + 4]
     at = at + 5
-    return place(channel, 'v', 'E', rest)
+    local order, failure = place(channel, 'v', 'E', rest)
+    return order or failure
   end
 
   local function group(count)
@@ -181,7 +184,9 @@ local function write(keys, argv)
           receipt = 'e' .. text(ms)
           say(draft.channel, 'L' .. text(ms) .. US .. rest)
         else
-          receipt = place(draft.channel, 'v', 'E', rest)
+          local order, failure = place(draft.channel, 'v', 'E', rest)
+          if not order then return failure end
+          receipt = order
         end
         if draft.key ~= nil then
           local value = draft.ephemeral and text(ms) .. ' 0 0'
@@ -234,7 +239,8 @@ local function write(keys, argv)
     local mark = end_of(channel)
     if not mark then
       local prev = head_of(channel)
-      local order = place(channel, 'e', 'X', reason)
+      local order, failure = place(channel, 'e', 'X', reason)
+      if not order then return failure end
       mark = { order = order, tag = tag_text, prev = prev, reason = reason }
       channel.mark = mark
       redis.call('HSET', base .. ':c', channel.name,
