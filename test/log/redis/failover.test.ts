@@ -7,7 +7,7 @@ import { type RedisServer, startRedis } from '../../support/redis.js'
 import { type RedisCluster, startCluster } from '../../support/redis-cluster.js'
 import { type SentinelRedis, startSentinels } from '../../support/redis-sentinel.js'
 import { until } from '../../support/until.js'
-import { createRecorder, drafts, everything, readAll, retentionFor } from '../subject.js'
+import { createRecorder, dataOf, drafts, everything, readAll, retentionFor } from '../subject.js'
 import { startTraffic } from './traffic.js'
 
 t.setTimeout(300_000)
@@ -55,11 +55,13 @@ t.test('under Sentinel', async (t) => {
     const traffic = await startTraffic(t, { url: redis.url, prefix: 'z' })
     await traffic.more(100)
     await traffic.hold()
-    await level(t, await redis.primary())
+    const old = await redis.primary()
+    await level(t, old)
     await redis.hardFailover()
     const client = plain(t, await redis.primary())
-    // Whoever is still with the old one would have his events thrown away.
+    // What is still appended to the old one will be thrown away.
     await until('left', async () => String(await client.client('LIST')).includes('name=z-commands'))
+    t.match(await plain(t, old).info('replication'), /role:master/, 'which hasn’t been told yet')
     traffic.go()
     await traffic.more(100)
     await traffic.finish()
@@ -82,6 +84,7 @@ t.test('under Sentinel', async (t) => {
     const [, id] = /id=(\d+) .*name=b-commands/.exec(String(clients))!
     await plain(t, old).call('CLIENT', 'KILL', 'ID', id!)
     await heard.until(() => heard.interruptions.length > 0)
+    t.match(await plain(t, old).info('replication'), /role:master/, 'which ends no connection yet')
     await log.follow('a')
     await log.append(drafts('a', 1, 1))
     await heard.until(() => heard.entries.length === 2)
@@ -220,7 +223,12 @@ t.test('one server', async (t) => {
     await log.start(heard)
     t.teardown(() => log.stop())
     await log.follow('a')
+    await log.append(drafts('a', 1))
     const client = plain(t, server)
+    // A copy that takes over: the old one, its replica then, has answers to all questions.
+    await plain(t, above).replicaof('127.0.0.1', server.port)
+    await level(t, server)
+    await plain(t, above).replicaof('NO', 'ONE')
     await client.replicaof('127.0.0.1', above.port)
     await heard.until(() => heard.interruptions.length > 0)
     await until('said', () => /replica/.test(log.fault() ?? ''))
@@ -228,7 +236,8 @@ t.test('one server', async (t) => {
     await t.rejects(log.read(0, [{ channel: 'a', after: 0 }], 1), { code: 'log_unavailable' })
     await client.replicaof('NO', 'ONE')
     await well(log)
-    await log.append(drafts('a', 1))
+    await log.append(drafts('a', 1, 1))
+    t.same(dataOf((await everything(log, 'a')).entries), ['0', '1'])
   })
 
   t.test('that can’t be the log says at start what it is', async (t) => {
