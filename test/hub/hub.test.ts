@@ -2,7 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
 import { PAGE_BYTES } from '../../src/hub/pages.js'
 import type { Entry, Log, LogListener } from '../../src/log/log.js'
-import { formatPosition, type Position } from '../../src/wire/position.js'
+import { formatPosition, type Position, parsePosition } from '../../src/wire/position.js'
 import { settled, stage } from './stage.js'
 
 t.test('ready comes first, then the replay, then live, with what is new after it', async (t) => {
@@ -301,6 +301,76 @@ t.test('after an interruption every stream reads on from its position', async (t
   await publish('a', 3)
   await settled()
   for (const sink of sinks) t.same(sink.events, ['a=1', 'a=2', 'a=3'])
+})
+
+/** A log in whose place comes another one, which lacks everything after a position. */
+function replaceable() {
+  let end: Position | undefined
+  let heard: LogListener | undefined
+  const wrap = (log: Log): Log => ({
+    ...log,
+    start(listener) {
+      heard = listener
+      return log.start(listener)
+    },
+    async locate(partition, position) {
+      if (end === undefined || position.order <= end.order) return log.locate(partition, position)
+      return { known: false, reason: 'lost', resume: end }
+    },
+  })
+  return {
+    wrap,
+    replace(last: Position) {
+      end = last
+      heard?.interrupted(0)
+    },
+  }
+}
+
+t.test(
+  'a live stream ahead of a store that was replaced is told so, and goes on from there',
+  async (t) => {
+    const { wrap, replace } = replaceable()
+    const { log, open, publish } = await stage(t, { wrap })
+    const behind = await open(['b'])
+    behind.stuck = true
+    await publish('b', 0)
+    await settled()
+    const end = log.position(0)
+    const one = await open(['a'])
+    const both = await open(['a', 'b'])
+    const raw = await open(['a'], undefined, { format: 'raw' })
+    await publish('a', 1)
+    await settled()
+    const { cursor } = one
+    replace(end)
+    await settled(10)
+    const gap = { after: cursor, reason: 'lost' }
+    t.match(one.told('stream.gap'), [{ channel: 'a', ...gap }])
+    t.match(both.told('stream.gap'), [
+      { channel: 'a', ...gap },
+      { channel: 'b', ...gap },
+    ])
+    const next = parsePosition(String(one.told('stream.gap')[0]!.next))!
+    t.ok(next.order > parsePosition(cursor)!.order, 'all that is missing lies between')
+    t.ok(raw.destroyed, 'for it could not be told')
+    behind.drain()
+    await settled(10)
+    t.same(behind.told('stream.gap'), [], 'who stood before the end lost nothing')
+  },
+)
+
+t.test('a poll that waits while the store is replaced is judged again', async (t) => {
+  const { wrap, replace } = replaceable()
+  const { hub, log, publish } = await stage(t, { wrap })
+  const end = log.position(0)
+  await publish('a', 1)
+  const cursor = new Map([[0, log.position(0)]])
+  const answer = hub.poll({ channels: ['a'], from: { cursor }, waitMs: 60_000, limit: 10 })
+  await settled()
+  replace(end)
+  const { control } = await answer
+  t.match(control, [{ event: 'stream.gap', data: { channel: 'a', reason: 'lost' } }])
 })
 
 t.test('what comes while the history is being read is neither missed nor doubled', async (t) => {
