@@ -5,7 +5,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { cpuOf, dataOf, info, machine, openLog, options, print, startRedis } from './redis-rig.mjs'
 
 /** One at a time takes longer, and more of what is counted. */
-const eventsFor = (size) => (size === 1 ? 30_000 : 100_000) / (options.quick ? 10 : 1)
+const eventsFor = (size) => (size === 1 ? 15_000 : 50_000) / (options.quick ? 5 : 1)
 const CHANNELS = 1_000
 const data = dataOf(200)
 
@@ -50,7 +50,7 @@ async function run({ size, followers = 0, persistence = [], replica = false }) {
     await second.client.replicaof('127.0.0.1', server.port)
     while (!/master_link_status:up/.test(await second.client.info('replication'))) {}
   }
-  await publish(log, 5_000, size)
+  await publish(log, 2_000, size)
   const { client } = server
   const offset = await settled(client)
   const cpu = cpuOf(server.pid)
@@ -79,12 +79,13 @@ const server = await startRedis()
 console.log(await machine(server.client))
 await server.stop()
 
-const sizes = [1, 10, 50, 200]
+const sizes = [1, 10, 50]
 const rows = []
 const row = async (what, how) => {
   const figures = []
   for (const size of sizes) figures.push((await micros({ size, ...how })).toFixed(1))
   rows.push([what, ...figures])
+  console.error(what, ...figures)
 }
 await row('nobody follows', {})
 await row('1 gateway follows', { followers: 1 })

@@ -18,7 +18,7 @@ import {
   startRedis,
 } from './redis-rig.mjs'
 
-const EVENTS = options.quick ? 20_000 : 100_000
+const EVENTS = options.quick ? 20_000 : 60_000
 const CHANNELS = 1_000
 const PARTITIONS = 16
 const data = dataOf(200)
@@ -40,7 +40,7 @@ async function measure({ nodes, url }, publishers, partitions = PARTITIONS) {
   const log = await openLog(url, { partitions, prefix: `p${partitions}` })
   const follower = await openLog(url, { partitions, prefix: `p${partitions}` })
   await Promise.all(Array.from({ length: CHANNELS }, (_, i) => follower.follow(nameOf(i))))
-  await publish(log, 5_000, publishers)
+  await publish(log, 2_000, publishers)
   const before = nodes.map(({ pid }) => cpuOf(pid))
   await publish(log, EVENTS, publishers)
   const used = nodes.map(({ pid }, i) => ((cpuOf(pid) - before[i]) / EVENTS) * 100_000)
@@ -76,6 +76,7 @@ for (const publishers of [32, 128, 512]) {
     const used = runs[Math.floor(runs.length / 2)]
     const capacity = 100_000 / Math.max(...used)
     one ??= capacity
+    console.error(publishers, name, used)
     rows.push([
       publishers,
       name,
