@@ -33,22 +33,25 @@ export function* silences(
   }
 }
 
-/** The longest silence that ended while a fault lasted or in its wake, by kind of fault, ms. */
+/**
+ * The longest silence that overlaps with each fault or the second after it, ms, by kind of fault. A
+ * cut of clients' sockets counts only where nothing heavier went on: it happens all the time.
+ */
 export function recoveries(
   all: readonly Silence[],
   happened: readonly Happened[],
 ): Map<string, number[]> {
-  const sorted = [...happened].sort((a, b) => a.from - b.from)
-  const worst = sorted.map(() => 0)
+  const worst = new Map(happened.map((fault) => [fault, 0]))
+  const heavy = happened.filter(({ light }) => !light)
+  const light = happened.filter(({ light }) => light)
   for (const { at, ms } of all) {
-    // Whichever fault began last before the silence ended, and at most 15 s after that fault's end.
-    const index = sorted.findLastIndex(({ from }) => from <= at)
-    if (index >= 0 && at <= sorted[index]!.to + 15_000) worst[index] = Math.max(worst[index]!, ms)
+    const over = ({ from, to }: Happened): boolean => at - ms <= to + 1_000 && at >= from
+    let met = heavy.filter(over)
+    if (met.length === 0) met = light.filter(over)
+    for (const fault of met) worst.set(fault, Math.max(worst.get(fault)!, ms))
   }
   const kinds = new Map<string, number[]>()
-  for (const [i, { name }] of sorted.entries()) {
-    kinds.set(name, [...(kinds.get(name) ?? []), worst[i]!])
-  }
+  for (const [{ name }, ms] of worst) kinds.set(name, [...(kinds.get(name) ?? []), ms])
   return kinds
 }
 

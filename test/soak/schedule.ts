@@ -7,6 +7,8 @@ export interface Happened {
   /** Clock of the run, ms. */
   readonly from: number
   readonly to: number
+  /** Something that happens to clients all the time. */
+  readonly light: boolean
   /** Why it could not be done, or not mended. */
   readonly error: string | undefined
 }
@@ -19,6 +21,7 @@ export interface ScheduleOptions {
   readonly end: number
   /** ms between the end of one fault and the beginning of the next, at least and at most. */
   readonly pause: readonly [from: number, to: number]
+  readonly light: boolean
   /** ms that gateways' and Redis's own accidents are kept apart; see Fault. */
   readonly apart: number
   readonly onStart: (fault: Fault) => void
@@ -26,7 +29,7 @@ export interface ScheduleOptions {
 }
 
 export async function runFaults(options: ScheduleOptions): Promise<void> {
-  const { random, clock, apart, end } = options
+  const { random, clock, apart, end, light } = options
   /** Ends of the last accidents of each kind. */
   const last = { witness: -apart, epoch: -apart }
   const left = () => end - clock()
@@ -52,6 +55,6 @@ export async function runFaults(options: ScheduleOptions): Promise<void> {
     })
     const to = clock()
     if (fault!.touches !== undefined) last[fault!.touches] = to
-    options.onEnd({ name: fault!.name, from, to, error })
+    options.onEnd({ name: fault!.name, light, from, to, error })
   }
 }

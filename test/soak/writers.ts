@@ -11,7 +11,7 @@ const PATIENCE = 5_000
 /** ms until an event is given up. Well within the five minutes that keys are remembered. */
 const DEADLINE = 90_000
 /** Requests that one writer has under way; more wait their turn, as they would in a program. */
-const AT_ONCE = 4
+const AT_ONCE = 8
 
 export interface Answered extends Acknowledged {
   /** Clock of the run, ms. */
