@@ -15,6 +15,15 @@ const NEEDED = {
   ip: 'iproute2',
   unshare: 'util-linux',
   git: 'git',
+  php: 'php-cli',
+  ruby: 'ruby',
+}
+
+/** What a program needs besides: Debian package → what only works with it. */
+const MODULES = {
+  'python3-redis': ['/usr/bin/python3', '-c', 'import redis'],
+  'php-redis': ['php', '-r', 'exit(class_exists("Redis") ? 0 : 1);'],
+  'ruby-redis': ['ruby', '-e', 'require "redis"'],
 }
 
 const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin']
@@ -45,11 +54,19 @@ apt-get update -qq
 apt-get install -y -qq --no-install-recommends "$@"
 `
 
-const missing = Object.keys(NEEDED).filter((program) => !isHere(program))
-if (missing.length > 0) {
-  const packages = [...new Set(missing.map((program) => NEEDED[program]))]
+const works = ([program, ...args]) => spawnSync(program, args, { stdio: 'ignore' }).status === 0
+
+/** Packages that are missing. */
+function lookAround() {
+  const programs = Object.keys(NEEDED).filter((program) => !isHere(program))
+  const modules = Object.keys(MODULES).filter((name) => !works(MODULES[name]))
+  return [...new Set([...programs.map((program) => NEEDED[program]), ...modules])]
+}
+
+const packages = lookAround()
+if (packages.length > 0) {
   const byHand = `Install them and run this again, on Debian: apt-get install ${packages.join(' ')}`
-  console.log(`Not here: ${missing.join(', ')}.`)
+  console.log(`Not here: ${packages.join(', ')}.`)
   if (!isHere('apt-get')) fail(byHand)
   const root = process.getuid() === 0
   if (!root && spawnSync('sudo', ['-n', 'true'], { stdio: 'ignore' }).status !== 0) fail(byHand)
@@ -57,7 +74,7 @@ if (missing.length > 0) {
   const { status } = spawnSync(command, [...before, '-c', INSTALL, 'install', ...packages], {
     stdio: ['ignore', 'inherit', 'inherit'],
   })
-  const still = missing.filter((program) => !isHere(program))
+  const still = lookAround()
   if (status !== 0 || still.length > 0) fail(`Still not here: ${still.join(', ')}. ${byHand}`)
 }
 
