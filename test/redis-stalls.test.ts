@@ -80,7 +80,7 @@ t.test('a Redis that stalls again and again is slow, and no more', async (t) => 
   const reader = await reading(t, url, ['a'])
   const lines = log.length
   for (let i = 0; i < 8; i++) {
-    const stalled = admin.call('DEBUG', 'SLEEP', '0.4')
+    const stalled = admin.call('DEBUG', 'SLEEP', '0.3')
     t.equal((await post(url, 'a', i)).status, 201)
     await stalled
   }
@@ -88,5 +88,6 @@ t.test('a Redis that stalls again and again is slow, and no more', async (t) => 
   t.same(dataOf(reader, 'a'), [0, 1, 2, 3, 4, 5, 6, 7])
   t.same(controls(reader.seen, 'stream.gap'), [])
   t.equal(reader.connections, 1)
-  t.equal(log.length, lines, log.slice(lines).join('\n'))
+  const lost = log.slice(lines).filter((line) => /lost|refuses/.test(line))
+  t.same(lost, [], 'no connection was given up')
 })
