@@ -2,6 +2,7 @@
 import { EventEmitter, once } from 'node:events'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
+import { createReplicas } from '../../src/log/redis/replicas.js'
 import { createRedisLog, type RedisLog, type RedisLogOptions } from '../../src/log/redis.js'
 import { type RedisServer, startRedis } from '../support/redis.js'
 import { askText, fields } from '../support/redis-ask.js'
@@ -137,4 +138,20 @@ t.test('where functions are loaded anew, replicas are asked behind the call', as
   await client.wait(1, 1000)
   await replica.kill('SIGSTOP')
   await t.rejects(log.append(drafts('a', 1)), { code: 'log_unavailable' })
+})
+
+t.test('replicas that had hardly any time are not said to be missing', async (t) => {
+  const primary = await server(t)
+  const replica = await replicaOf(t, primary)
+  const client = new Redis(primary.url)
+  t.teardown(() => client.disconnect())
+  const logger = { info() {}, warn() {}, error() {} }
+  const replicas = createReplicas({ wanted: 1, patience: 500, steady: 0, partition: 0, logger })
+  t.equal(await replicas.confirm(client), true)
+  await replica.kill('SIGSTOP')
+  await client.set('x', '1')
+  t.equal(await replicas.confirm(client, 1), false)
+  t.equal(replicas.fault, undefined)
+  t.equal(await replicas.confirm(client), false)
+  t.equal(replicas.fault, '1 replica wanted, 0 there')
 })

@@ -208,7 +208,7 @@ export function createWriter(options: WriterOptions): Writer {
         if (flying !== batch) return
         if (!enough) {
           // Written here and perhaps there: whoever repeats with a key is answered once it is.
-          giveUp(batch, new Error(options.replicas?.fault))
+          giveUp(batch, new Error(options.replicas?.fault ?? 'no time left for replicas'))
           return
         }
       }
