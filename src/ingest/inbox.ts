@@ -49,6 +49,7 @@ export function createInbox({ intake, logger, maxEventBytes }: InboxOptions): In
   const token = nonce()
   const rejects = createRejects(intake, key, logger)
   let stopped = false
+  let reading = false
   let running: Promise<void> = Promise.resolve()
   let wake: (() => void) | undefined
 
@@ -79,7 +80,6 @@ export function createInbox({ intake, logger, maxEventBytes }: InboxOptions): In
     let beyond: Beyond | undefined
     let retry: number = RETRY.first
     let troubled = false
-    let reading = false
     while (current(client)) {
       try {
         const [wait, source = '', newest = '', entries = []] = await look(client, beyond)
@@ -191,13 +191,13 @@ export function createInbox({ intake, logger, maxEventBytes }: InboxOptions): In
 
   return {
     async stop() {
-      const reading = link.client !== undefined
+      const connected = link.client !== undefined
       stopped = true
       wake?.()
       // What is under way is taken; only waiting for a new entry is broken off.
       link.stop()
       await running
-      if (!reading) return
+      if (!connected) return
       await intake
         .visit(key, (client) => callFunction(client, 'inbox_leave', key, [token]))
         .catch(() => {})

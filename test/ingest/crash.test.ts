@@ -2,7 +2,7 @@
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { createRedisLog } from '../../src/log/redis.js'
-import { createRecorder, dataOf, everything, retentionFor } from '../log/subject.js'
+import { createRecorder, dataOf, earliest, readAll, retentionFor } from '../log/subject.js'
 import { type GatewayProcess, startGatewayProcess } from '../support/gateway.js'
 import { startRedis } from '../support/redis.js'
 import { APPENDS, LEFT, numbers, plain, READS } from './stage.js'
@@ -10,6 +10,9 @@ import { APPENDS, LEFT, numbers, plain, READS } from './stage.js'
 const server = await startRedis()
 t.teardown(() => server.stop())
 let prefixes = 0
+// They wait for leases to run out most of the time.
+t.jobs = 3
+t.setTimeout(240_000)
 
 /** Some gateways with a prefix of their own, and somebody who reads beside them. */
 async function stage(t: Test, count: number) {
@@ -29,10 +32,11 @@ async function stage(t: Test, count: number) {
   const client = plain(t, server.url)
   return {
     gateways,
+    prefix,
     start,
     client,
     /** All that the channel holds. */
-    kept: async () => dataOf((await everything(log, 'a')).entries),
+    kept: async () => dataOf((await readAll(log, 'a', await earliest(log, 'a'), 50)).entries),
     appeared: (data: string) => heard.until(() => dataOf(heard.entries).includes(data)),
     shout: (data: string) => client.publish(`${prefix}:in:a`, data),
     leave: (data: string) => client.xadd(`${prefix}:inbox`, '*', 'channel', 'a', 'data', data),
@@ -56,7 +60,7 @@ function says(
 const now = (gateways: readonly GatewayProcess[]) =>
   new Map(gateways.map((gateway) => [gateway, gateway.log.length]))
 
-t.test('raw messages go on when the holder is killed', async (t) => {
+t.test('raw messages go on when the holder is killed', { buffered: true }, async (t) => {
   const { gateways, shout, appeared, kept } = await stage(t, 3)
   const holder = await says(gateways, APPENDS)
   await shout('1')
@@ -71,82 +75,95 @@ t.test('raw messages go on when the holder is killed', async (t) => {
   t.strictSame(await kept(), ['1', '2'])
 })
 
-t.test('a holder that slept appends nothing that its successor has', async (t) => {
-  const { gateways, shout, appeared, kept } = await stage(t, 2)
-  const sleeper = await says(gateways, APPENDS)
-  await sleeper.kill('SIGSTOP')
-  await says(
-    gateways.filter((it) => it !== sleeper),
-    APPENDS,
-  )
-  const sent = numbers(100)
-  for (const data of sent) await shout(data)
-  await appeared('99')
-  // It has heard them all, too, and believes that they are for it.
-  await sleeper.kill('SIGCONT')
-  await says([sleeper], LEFT)
-  await shout('"last"')
-  await appeared('"last"')
-  t.strictSame(await kept(), [...sent, '"last"'])
-})
+t.test(
+  'a holder that slept appends nothing that its successor has',
+  { buffered: true },
+  async (t) => {
+    const { gateways, shout, appeared, kept } = await stage(t, 2)
+    const sleeper = await says(gateways, APPENDS)
+    await sleeper.kill('SIGSTOP')
+    await says(
+      gateways.filter((it) => it !== sleeper),
+      APPENDS,
+    )
+    const sent = numbers(100)
+    for (const data of sent) await shout(data)
+    await appeared('99')
+    // It has heard them all, too, and believes that they are for it.
+    await sleeper.kill('SIGCONT')
+    await says([sleeper], LEFT)
+    await shout('"last"')
+    await appeared('"last"')
+    t.strictSame(await kept(), [...sent, '"last"'])
+  },
+)
 
-t.test('a sleeper that becomes the holder again does not take what it slept over', async (t) => {
-  const { gateways, client, shout, appeared, kept } = await stage(t, 2)
-  const sleeper = await says(gateways, APPENDS)
-  await sleeper.kill('SIGSTOP')
-  const others = gateways.filter((it) => it !== sleeper)
-  const successor = await says(others, APPENDS)
-  const sent = numbers(100)
-  for (const data of sent) await shout(data)
-  await appeared('99')
-  await successor.kill('SIGKILL')
-  // Nobody holds it when the sleeper wakes, so that its first question makes it the holder.
-  await expired(client)
-  const before = now([sleeper])
-  await sleeper.kill('SIGCONT')
-  await says([sleeper], APPENDS, before)
-  await shout('"last"')
-  await appeared('"last"')
-  t.strictSame(await kept(), [...sent, '"last"'])
-})
+t.test(
+  'a sleeper that becomes the holder again does not take what it slept over',
+  { buffered: true },
+  async (t) => {
+    const { gateways, prefix, client, shout, appeared, kept } = await stage(t, 2)
+    const sleeper = await says(gateways, APPENDS)
+    await sleeper.kill('SIGSTOP')
+    const others = gateways.filter((it) => it !== sleeper)
+    const successor = await says(others, APPENDS)
+    // So much that most of it is still on its way when the sleeper hears that it holds the lease.
+    const sent = numbers(300).map((n) => JSON.stringify(n.padEnd(30_000)))
+    for (const data of sent) await shout(data)
+    await appeared(sent.at(-1)!)
+    await successor.kill('SIGKILL')
+    // Nobody holds it when the sleeper wakes, so that its first question makes it the holder.
+    await expired(client, prefix)
+    const before = now([sleeper])
+    await sleeper.kill('SIGCONT')
+    await says([sleeper], APPENDS, before)
+    await shout('"last"')
+    await appeared('"last"')
+    t.strictSame(await kept(), [...sent, '"last"'])
+  },
+)
 
-/** Resolves once no lease of this file's newest prefix is left. */
-async function expired(client: Redis): Promise<void> {
+/** Resolves once the lease has run out. */
+async function expired(client: Redis, prefix: string): Promise<void> {
   for (;;) {
-    const keys = await client.keys(`t${prefixes}:*:l`)
+    const keys = await client.keys(`${prefix}:*:l`)
     if (keys.length === 0) return
     // Paced by Redis: it answers when the time is over.
     await client.blpop('nothing', 0.05)
   }
 }
 
-t.test('entries of the inbox arrive once and in order though readers are killed', async (t) => {
-  const { gateways, start, leave, appeared, kept } = await stage(t, 3)
-  const COUNT = 2000
-  const alive = new Set(gateways)
-  let written = 0
-  const write = async (upTo: number) => {
-    for (; written < upTo; written++) await leave(String(written))
-  }
-  for (const upTo of [700, 1400]) {
-    const reader = await says([...alive], READS)
-    const before = now([...alive])
-    const writing = write(upTo)
-    await appeared(String(upTo - 400))
-    // In the midst of it: entries wait, others are under way.
-    await reader.kill('SIGKILL')
-    alive.delete(reader)
-    await writing
-    const successor = await says([...alive], READS, before)
-    t.not(successor, reader)
-    alive.add(await start())
-  }
-  await write(COUNT)
-  await appeared(String(COUNT - 1))
-  t.strictSame(await kept(), numbers(COUNT))
-})
+t.test(
+  'entries of the inbox arrive once and in order though readers are killed',
+  { buffered: true },
+  async (t) => {
+    const { gateways, start, leave, appeared, kept } = await stage(t, 3)
+    const COUNT = 2000
+    const alive = new Set(gateways)
+    let written = 0
+    const write = async (upTo: number) => {
+      for (; written < upTo; written++) await leave(String(written))
+    }
+    for (const upTo of [700, 1400]) {
+      const reader = await says([...alive], READS)
+      const before = now([...alive])
+      const writing = write(upTo)
+      await appeared(String(upTo - 400))
+      // In the midst of it: entries wait, others are under way.
+      await reader.kill('SIGKILL')
+      alive.delete(reader)
+      await writing
+      const successor = await says([...alive], READS, before)
+      t.not(successor, reader)
+      alive.add(await start())
+    }
+    await write(COUNT)
+    await appeared(String(COUNT - 1))
+    t.strictSame(await kept(), numbers(COUNT))
+  },
+)
 
-t.test('a reader of the inbox that slept appends nothing again', async (t) => {
+t.test('a reader of the inbox that slept appends nothing again', { buffered: true }, async (t) => {
   const { gateways, leave, appeared, kept } = await stage(t, 2)
   const sleeper = await says(gateways, READS)
   const COUNT = 600
@@ -168,7 +185,7 @@ t.test('a reader of the inbox that slept appends nothing again', async (t) => {
   t.strictSame(await kept(), [...numbers(COUNT), '"last"'])
 })
 
-t.test('a gateway that was told so leaves both alone', async (t) => {
+t.test('a gateway that was told so leaves both alone', { buffered: true }, async (t) => {
   const prefix = `t${++prefixes}`
   const gateway = await startGatewayProcess({
     SLUICE_REDIS_URL: server.url,

@@ -29,6 +29,19 @@ t.test('of three gateways that hear a raw message exactly one appends it', async
   t.ok(nodes.includes(one))
 })
 
+t.test('an append with the token of another lease is refused whole', async (t) => {
+  const node = await startNode(t, fresh())
+  await holder([node])
+  const { log } = node
+  const drafts = ['1', '2'].map((data) => ({ channel: 'a', name: 'message', data, key: data }))
+  t.equal(await log.intake.appendHeld(0, { token: 'of yesterday', drafts }), 'fenced')
+  const taken = await log.intake.lease(0, { held: '', fresh: 'mine', ms: 1000 })
+  t.equal(taken.token, '', 'somebody else holds it')
+  const held = { token: taken.other, drafts }
+  t.match(await log.intake.appendHeld(0, held), [{ duplicate: false }, { duplicate: false }])
+  t.strictSame(dataOf((await everything(log, 'a')).entries), ['1', '2'])
+})
+
 t.test('a message of a closed channel is dropped alone, and said', async (t) => {
   const where = fresh()
   const node = await startNode(t, where)
