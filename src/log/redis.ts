@@ -7,7 +7,7 @@ import type { Log, LogListener, Receipt, Retention } from './log.js'
 import { partitionOf } from './partition.js'
 import type { Node } from './redis/address.js'
 import { createConnector } from './redis/connector.js'
-import { examineMaster, firstContact, within } from './redis/contact.js'
+import { examineMaster, firstContact, LateError, within } from './redis/contact.js'
 import { createIntake, type Intake } from './redis/intake.js'
 import {
   APPEND_TIMEOUT,
@@ -87,6 +87,13 @@ export function createRedisLog(options: RedisLogOptions): RedisLog {
     }, options.findEvery ?? FIND_EVERY)
   }
 
+  function fault(): string | undefined {
+    if (partitions.length === 0) return 'not started'
+    const faults = partitions.flatMap((each) => each.fault() ?? [])
+    const others = faults.length - 1
+    return others > 0 ? `${faults[0]}; and ${others} more` : faults[0]
+  }
+
   async function stop(): Promise<void> {
     stopped = true
     clearTimeout(watch)
@@ -133,6 +140,7 @@ export function createRedisLog(options: RedisLogOptions): RedisLog {
           dial,
         })
       })
+      let met = false
       try {
         await connector.explore(deadline)
         const connect = async () => {
@@ -140,6 +148,7 @@ export function createRedisLog(options: RedisLogOptions): RedisLog {
           return dial(await connector.find(slot), 'commands')
         }
         await firstContact(connect, deadline, (master) => examineMaster(master, examiner))
+        met = true
         // The first one knows whether the number of partitions is right: no other is made before.
         const [first, ...others] = partitions
         await within(deadline, first!.start())
@@ -147,20 +156,16 @@ export function createRedisLog(options: RedisLogOptions): RedisLog {
         examiner.relent()
         watchMasters()
       } catch (error) {
+        const late = met && error instanceof LateError ? fault() : undefined
         await stop()
-        const why = error instanceof Error ? error.message : String(error)
+        const why = late ?? (error instanceof Error ? error.message : String(error))
         throw new Error(`The log on Redis at ${connector.name} can't be used: ${why}`, {
           cause: error,
         })
       }
     },
     stop,
-    fault() {
-      if (partitions.length === 0) return 'not started'
-      const faults = partitions.flatMap((each) => each.fault() ?? [])
-      const others = faults.length - 1
-      return others > 0 ? `${faults[0]}; and ${others} more` : faults[0]
-    },
+    fault,
 
     async append(group) {
       if (count === 1) return group.length === 0 ? [] : partitions[0]!.writer.append(group)

@@ -39,6 +39,9 @@ export async function meetMaster(client: Redis): Promise<Identity> {
   return identity
 }
 
+/** The deadline came first. */
+export class LateError extends Error {}
+
 /** Connects, asks, and disconnects. At the deadline it rejects, whatever the server does. */
 async function converse<T>(
   client: Redis,
@@ -68,13 +71,15 @@ export async function firstContact<T>(
   deadline: number,
   ask: (client: Redis) => Promise<T>,
 ): Promise<T> {
+  let last: unknown
   for (;;) {
     try {
       return await converse(await within(deadline, connect()), deadline, ask)
     } catch (error) {
       const passing = !isReply(error) || isRefusedForNow(error) || isElsewhere(error)
       if (error instanceof RefusedError || !passing) throw error
-      if (performance.now() + PAUSE > deadline) throw error
+      if (!(error instanceof LateError)) last = error
+      if (performance.now() + PAUSE > deadline) throw last ?? error
     }
     await new Promise((resolve) => setTimeout(resolve, PAUSE))
   }
@@ -94,7 +99,7 @@ export async function examineMaster(client: Redis, examiner: Examiner): Promise<
 export function within<T>(deadline: number, promise: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(
-      () => reject(new Error('no answer')),
+      () => reject(new LateError('no answer')),
       Math.max(1, deadline - performance.now()),
     )
     promise.then(resolve, reject).finally(() => clearTimeout(timer))
