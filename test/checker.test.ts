@@ -161,6 +161,13 @@ t.test('where the store lost events', async (t) => {
     'a gap may cover nothing that this reader missed',
   )
   t.same(lossy(reader((seen) => seen.push(event(9, { id: id(10) })))), [], 'a retry may come again')
+  const backAfter = (channel: string) =>
+    reader((seen) => {
+      const later = seen.splice(4, 6)
+      seen.push(event(8), gap(channel, id(8), id(9)), ...later.filter((_, i) => i !== 4))
+    })
+  t.same(lossy(backAfter('even')), [], 'ids may step back after a gap')
+  t.match(lossy(backAfter('odd')), ['disordered', 'disordered'], 'on its own channel only')
   t.same(lossy(reader((seen) => seen.splice(3, 1))), ['missing'], 'a silent loss is a loss')
   t.same(
     lossy(reader((seen) => seen.splice(2, 3, gap('odd', id(1), id(5))))),

@@ -75,7 +75,8 @@ export interface Run {
   /**
    * The store was made to lose acknowledged events. What is missing must still lie in a gap that was
    * told, but a gap may be wider than what this reader missed, and what was lost with its idempotency
-   * key, seen by some, may have been sent again and come under another id.
+   * key, seen by some, may have been sent again and come under another id. Order begins anew at a gap:
+   * what it names may include what this reader was given by a server that was replaced meanwhile.
    */
   readonly lossy?: boolean
 }
@@ -84,6 +85,7 @@ export interface Run {
 const LOSSY_MAY: ReadonlySet<ComplaintKind> = new Set(['unexplained-gap', 'doubled'])
 
 export function check(run: Run): Complaint[] {
+  const { lossy = false } = run
   const complaints: Complaint[] = []
   const sent = new Set<string>()
   const contentOf = new Map<string, string>()
@@ -112,9 +114,9 @@ export function check(run: Run): Complaint[] {
     complaints.push(...checkPublishOrder(channel, list))
   }
   for (const reader of run.readers) {
-    complaints.push(...checkReader(reader, byChannel, sent, name))
+    complaints.push(...checkReader(reader, byChannel, sent, lossy, name))
   }
-  return run.lossy === true ? complaints.filter(({ kind }) => !LOSSY_MAY.has(kind)) : complaints
+  return lossy ? complaints.filter(({ kind }) => !LOSSY_MAY.has(kind)) : complaints
 }
 
 function contentKey(channel: string, data: string): string {
@@ -145,6 +147,7 @@ function checkReader(
   reader: ReaderRecord,
   byChannel: ReadonlyMap<string, readonly Acknowledged[]>,
   sent: ReadonlySet<string>,
+  lossy: boolean,
   name: (reader: string, channel: string, id: string, content: string) => void,
 ): Complaint[] {
   const complaints: Complaint[] = []
@@ -165,7 +168,9 @@ function checkReader(
       newestHere.clear()
     }
     if (it.kind === 'control' && it.name === 'stream.gap') {
-      gaps.push(it.data as unknown as ToldGap)
+      const gap = it.data as unknown as ToldGap
+      gaps.push(gap)
+      if (lossy) for (const map of [newest, newestHere]) map.delete(gap.channel)
     }
     // Ephemeral events have no id and promise nothing.
     if (it.kind !== 'event' || it.id === null) continue
