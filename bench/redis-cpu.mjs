@@ -2,7 +2,17 @@
 // CPU time of redis-server per event (utime + stime of the process), by the events in one call, by the
 // gateways that listen, and with AOF; bytes per event on the way to a replica.
 import { setTimeout as wait } from 'node:timers/promises'
-import { cpuOf, dataOf, info, machine, openLog, options, print, startRedis } from './redis-rig.mjs'
+import {
+  cpuOf,
+  dataOf,
+  info,
+  machine,
+  openLog,
+  options,
+  print,
+  startRedis,
+  runs as times,
+} from './redis-rig.mjs'
 
 /** One at a time takes longer, and more of what is counted. */
 const eventsFor = (size) => (size === 1 ? 15_000 : 50_000) / (options.quick ? 5 : 1)
@@ -71,7 +81,7 @@ const median = (list) => list.sort((a, b) => a - b)[Math.floor(list.length / 2)]
 /** The median of three: a busy neighbour takes cache and clock from everybody. */
 async function micros(how) {
   const all = []
-  for (let i = 0; i < (options.quick ? 1 : 3); i++) all.push((await run(how)).micros)
+  for (let i = 0; i < times; i++) all.push((await run(how)).micros)
   return median(all)
 }
 

@@ -3,7 +3,7 @@
 // and per POST. The load client is sseload (sseload.c), as in run.mjs.
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { machine, options, print, startRedis } from './redis-rig.mjs'
+import { machine, options, print, startRedis, runs as times } from './redis-rig.mjs'
 import { gateway, killAll, sluiceOnRedis } from './servers.mjs'
 import { compile, cores, descriptorLimit, load, Missing } from './tools.mjs'
 
@@ -56,8 +56,7 @@ async function time() {
   const warm = { n: 200, c: 1, pc: 4, rate: 50, secs: 1 }
   const row = async (what, how) => {
     const runs = []
-    for (let i = 0; i < (options.quick ? 1 : 3); i++)
-      runs.push((await run(how, warm)).cpuPerMillion)
+    for (let i = 0; i < times; i++) runs.push((await run(how, warm)).cpuPerMillion)
     runs.sort((a, b) => a - b)
     rows.push([what, runs[Math.floor(runs.length / 2)].toFixed(1)])
   }

@@ -16,6 +16,7 @@ import {
   print,
   startCluster,
   startRedis,
+  runs as times,
 } from './redis-rig.mjs'
 
 const EVENTS = options.quick ? 20_000 : 60_000
@@ -62,7 +63,7 @@ for (const publishers of [32, 128, 512]) {
   for (const [name, start] of systems) {
     // The median of three runs, by the busiest master.
     const runs = []
-    for (let i = 0; i < (options.quick ? 1 : 3); i++) {
+    for (let i = 0; i < times; i++) {
       const system = await start()
       if (!said) console.log(await machine(system.nodes[0].client))
       said = true
