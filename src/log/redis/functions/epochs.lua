@@ -19,6 +19,17 @@ local function await_witnesses(base, meta)
   redis.call('UNLINK', base .. ':a')
 end
 
+-- The process's tag, or a later one where an epoch had that: a process may be the master, a replica, and
+-- the master again, and each time has positions of its own.
+local function unused_tag(base, index)
+  local used, of = {}, tag
+  for _, epoch in ipairs(redis.call('LRANGE', base .. ':x', 0, -1)) do
+    used[tonumber(string.match(epoch, '%d+$'))] = true
+  end
+  while used[index * PROCESS_TAGS + of] do of = (of + 1) % PROCESS_TAGS end
+  return index * PROCESS_TAGS + of
+end
+
 -- The meta data with this process's epoch open. `seen`: the newest order that the caller knows of;
 -- a new epoch begins after it, also where this process's clock is behind its predecessor's.
 -- `layout`: "partitions:index". The index is the upper part of the tag: one process writes to all its
@@ -26,7 +37,6 @@ end
 local function open_epoch(base, layout, seen)
   identify()
   local partitions, index = string.match(layout, '^(%d+):(%d+)$')
-  local tag = tonumber(index) * PROCESS_TAGS + tag
   local meta = load_meta(base)
   local mine = written[base]
   local same = meta ~= nil and meta.run == run
@@ -46,15 +56,16 @@ local function open_epoch(base, layout, seen)
   local ms = math.max(clock, math.floor(math.max(seen, mine or 0) / COUNTERS) + 1)
   if meta == nil then
     local birth = ms * COUNTERS
-    meta = { run = run, start = birth, tag = tag, last = birth, birth = birth, horizon = birth,
-      age = 0, partitions = tonumber(partitions), format = 1, hole = 0 }
+    meta = { run = run, start = birth, tag = tonumber(index) * PROCESS_TAGS + tag, last = birth,
+      birth = birth, horizon = birth, age = 0, partitions = tonumber(partitions), format = 1, hole = 0 }
   else
     redis.call('RPUSH', base .. ':x',
       text(meta.start) .. ' ' .. text(meta.last) .. ' ' .. text(meta.tag))
     redis.call('LTRIM', base .. ':x', -MAX_EPOCHS, -1)
     await_witnesses(base, meta)
     ms = math.max(ms, math.floor(meta.last / COUNTERS) + 1)
-    meta.run, meta.tag, meta.start, meta.last = run, tag, ms * COUNTERS, ms * COUNTERS
+    meta.run, meta.tag = run, unused_tag(base, tonumber(index))
+    meta.start, meta.last = ms * COUNTERS, ms * COUNTERS
   end
   meta.opened = clock
   redis.call('HSET', base .. ':m', 'run', run, 'tag', text(meta.tag), 'start', text(meta.start),
