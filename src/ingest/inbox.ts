@@ -50,6 +50,7 @@ export function createInbox({ intake, logger, maxEventBytes }: InboxOptions): In
   const rejects = createRejects(intake, key, logger)
   let stopped = false
   let reading = false
+  let blocked = false
   let running: Promise<void> = Promise.resolve()
   let wake: (() => void) | undefined
 
@@ -90,8 +91,7 @@ export function createInbox({ intake, logger, maxEventBytes }: InboxOptions): In
           logger.info({}, `inbox: ${reading ? 'this gateway reads it' : 'left to another gateway'}`)
         }
         if (wait > 0) await pause(Math.min(wait + 1, RENEW))
-        else if (entries.length === 0)
-          await client.xread('COUNT', 1, 'BLOCK', BLOCK, 'STREAMS', key, '0-0')
+        else if (entries.length === 0) await news(client)
         else {
           const taken = await take(entries, source, newest)
           beyond = taken.beyond
@@ -119,6 +119,17 @@ export function createInbox({ intake, logger, maxEventBytes }: InboxOptions): In
         troubled = true
         await pause(RETRY.most)
       }
+    }
+  }
+
+  /** Resolves when there may be an entry. */
+  async function news(client: Redis): Promise<void> {
+    if (stopped) return
+    blocked = true
+    try {
+      await client.xread('COUNT', 1, 'BLOCK', BLOCK, 'STREAMS', key, '0-0')
+    } finally {
+      blocked = false
     }
   }
 
@@ -194,9 +205,10 @@ export function createInbox({ intake, logger, maxEventBytes }: InboxOptions): In
       const connected = link.client !== undefined
       stopped = true
       wake?.()
-      // What is under way is taken; only waiting for a new entry is broken off.
-      link.stop()
+      // What is under way is taken and removed; only waiting for a new entry is broken off.
+      if (blocked) link.stop()
       await running
+      link.stop()
       if (!connected) return
       await intake
         .visit(key, (client) => callFunction(client, 'inbox_leave', key, [token]))
