@@ -5,6 +5,7 @@ import { createExaminer, type Finding, judge } from '../../src/log/redis/setting
 import { createRedisLog } from '../../src/log/redis.js'
 import { freePort } from '../support/ports.js'
 import { type RedisServer, startRedis } from '../support/redis.js'
+import { startCluster } from '../support/redis-cluster.js'
 import { createRecorder, drafts, everything, readAll, retentionFor } from './subject.js'
 
 const BARE = ['--save', '', '--appendonly', 'no']
@@ -216,4 +217,12 @@ t.test('a promoted replica that is set badly is an error in the log, not an outa
   await heard.until(() => heard.entries.length > 0)
   t.equal(log.fault(), undefined)
   t.ok(logger.lines.some((line) => /^error Redis: .*allkeys-lru/.test(line)))
+})
+
+t.test('each master of a cluster is looked at before the log is begun', async (t) => {
+  const cluster = await startCluster({ replicas: 0 })
+  t.teardown(() => cluster.stop())
+  await plain(t, cluster.nodes[2]!.url).config('SET', 'maxmemory-policy', 'allkeys-lru')
+  const log = createRedisLog({ url: cluster.url, partitions: 4, retentionFor })
+  await t.rejects(log.start(createRecorder()), { message: /allkeys-lru/ })
 })
