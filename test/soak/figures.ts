@@ -55,6 +55,23 @@ export function recoveries(
   return kinds
 }
 
+/** Deliveries that were due and never came: of each channel's acknowledged events, to each of its readers. */
+export function undelivered(
+  readers: Iterable<{ readonly channels: readonly string[]; readonly record: Recording }>,
+  acknowledged: readonly Answered[],
+): number {
+  let missing = 0
+  for (const { channels, record } of readers) {
+    const had = new Set<string>()
+    for (const { seen } of record.entries()) {
+      if (seen.kind === 'event' && seen.id !== null) had.add(seen.id)
+    }
+    const wanted = new Set(channels)
+    for (const { channel, id } of acknowledged) if (wanted.has(channel) && !had.has(id)) missing++
+  }
+  return missing
+}
+
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b)
   return sorted[Math.floor(sorted.length / 2)] ?? 0

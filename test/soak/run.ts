@@ -9,7 +9,7 @@ import { type Random, seeded } from '../support/random.js'
 import type { Seen } from '../support/sse-reader.js'
 import { deploy } from './deployments.js'
 import { type Fault, seconds } from './fault.js'
-import { median, recoveries, silences } from './figures.js'
+import { median, recoveries, silences, undelivered } from './figures.js'
 import { type Fleet, startFleet } from './fleet.js'
 import type { Options, Topology } from './options.js'
 import { type Readers, startReaders } from './readers.js'
@@ -71,6 +71,7 @@ export async function runTopology(
   })
   cleanup(readers.stop)
   await readers.live()
+  say(`  ${time(clock())}  all is up`)
   const writers = startWriters({
     ...{ url: writersDoor.url, count: WRITERS, rate: options.rate, channels },
     ...{ random: seeded(seed + 3), clock },
@@ -93,7 +94,7 @@ export async function runTopology(
   }, 10_000)
   cleanup(() => clearInterval(progress))
 
-  const common = { clock, end: Math.max(clock() + 1_000, ms - 4_000), onStart, onEnd }
+  const common = { clock, end: clock() + Math.max(ms - clock() - 4_000, ms / 2), onStart, onEnd }
   const apart = mode === 'lossless' ? APART : 0
   const lanes = [
     runFaults({
@@ -139,14 +140,19 @@ export async function runTopology(
     `  deliveries   ${readers.deliveries} to ${STREAMS} streams, ${readers.reconnects} reconnects`,
   )
   say(`  faults       ${kinds.join(', ')}`)
-  say(`  gaps told    ${gaps.length}`)
+  const lost = undelivered(readers.all, acknowledged)
+  say(`  gaps told    ${gaps.length}; deliveries that were due and never came: ${lost}`)
   say(`  silence      ${longest.ms} ms at most (${longest.reader}, until ${time(longest.at)})`)
   for (const [name, worst] of recoveries(all, happened)) {
     say(`    ${name}: ${median(worst)} ms in the median, ${Math.max(...worst)} ms at most`)
   }
   say(`  complaints   ${ok ? 'none' : complaints.length}`)
   if (!ok) {
-    await explain({ complaints, stuck, writers, readers, happened, gaps, fleet, seed, topology })
+    const what = { complaints, stuck, writers, readers, happened, gaps, fleet, seed, topology }
+    const lines = explain(what)
+    say(lines.join('\n'))
+    // What was broken on purpose needs no inquest.
+    if (options.sabotage === undefined) say(`\neverything else is in ${await keep(lines, what)}`)
   }
   return { ok }
 }
@@ -203,8 +209,7 @@ function lately(happened: readonly Happened[], since: number): string {
   return names.length === 0 ? '' : ` (${names.map(({ name }) => name).join(', ')})`
 }
 
-/** Enough to understand it, and the rest in files. */
-async function explain(what: {
+interface Case {
   readonly complaints: readonly Complaint[]
   readonly stuck: ReadonlyMap<string, readonly string[]>
   readonly writers: Writers
@@ -214,8 +219,11 @@ async function explain(what: {
   readonly fleet: Fleet
   readonly seed: number
   readonly topology: Topology
-}): Promise<void> {
-  const { complaints, stuck, writers, readers, happened, gaps, fleet, seed, topology } = what
+}
+
+/** Enough to understand it. */
+function explain(what: Case): string[] {
+  const { complaints, stuck, writers, readers, happened, seed, topology } = what
   const lines: string[] = [`seed ${seed}, ${topology}`]
   const kinds = new Map<string, Complaint[]>()
   for (const each of complaints) kinds.set(each.kind, [...(kinds.get(each.kind) ?? []), each])
@@ -238,10 +246,14 @@ async function explain(what: {
       if (reader !== undefined) lines.push(...around(reader.record.entries(), channel, id))
     }
   }
-  console.log(lines.join('\n'))
+  return lines
+}
 
+/** All that is known, in files; resolves with their folder. */
+async function keep(report: readonly string[], what: Case): Promise<string> {
+  const { complaints, readers, gaps, fleet } = what
   const folder = await mkdtemp(join(tmpdir(), 'sluice-soak-'))
-  await writeFile(join(folder, 'report.txt'), lines.join('\n'))
+  await writeFile(join(folder, 'report.txt'), report.join('\n'))
   await writeFile(join(folder, 'complaints.json'), JSON.stringify(complaints, null, 1))
   await writeFile(join(folder, 'gaps.txt'), gaps.join('\n'))
   await writeFile(join(folder, 'deaths.txt'), fleet.deaths.join('\n'))
@@ -254,7 +266,7 @@ async function explain(what: {
     const all = [...reader.record.entries()].map(({ at, seen }) => `${at} ${JSON.stringify(seen)}`)
     await writeFile(join(folder, `${name.replace(' ', '-')}.txt`), all.join('\n'))
   }
-  console.log(`\neverything else is in ${folder}`)
+  return folder
 }
 
 /** What a reader saw of a channel, and said of the stream, where an id had its place. */
@@ -266,7 +278,10 @@ function around(
   const [ms] = id.split('-').map(Number) as [number]
   const relevant = [...entries].filter(({ seen }) => {
     if (seen.kind === 'event') return seen.channel === channel
-    return seen.kind !== 'control' || seen.name !== 'stream.heartbeat'
+    if (seen.kind !== 'control' || seen.name === 'stream.ready') return true
+    return (
+      seen.name !== 'stream.heartbeat' && [undefined, channel].includes(seen.data.channel as string)
+    )
   })
   const past = relevant.findIndex(
     ({ seen }) => seen.kind === 'event' && Number((seen.id ?? '0').split('-')[0]) >= ms,

@@ -3,7 +3,7 @@ import type { Seen } from '../support/sse-reader.js'
 import type { Sabotage } from './options.js'
 
 /** Events that are let by first: there must be something before and after it on every channel. */
-const AFTER = 200
+const AFTER = 40
 /** A run of events, as long as a stream's outage. */
 const OUTAGE = 30
 
