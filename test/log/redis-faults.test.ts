@@ -216,6 +216,23 @@ t.test('a lost last message is found by the check', async (t) => {
   t.equal(heard.holes.length, 1, 'told once')
 })
 
+t.test('what another process publishes in a master’s name is not handed over', async (t) => {
+  const server = await redis(t)
+  const { log, heard } = await open(t, server.url)
+  await log.follow('a')
+  const [first] = await log.append(drafts('a', 1))
+  await heard.until(() => heard.entries.length === 1)
+  // So a replaced master's events come, over the bus of a cluster, once it thaws.
+  const { order, tag } = first!.position!
+  const foreign = `E${order + 4096}\x1f${tag + 1}\x1f${order}\x1fmessage\x1f\x1f"lost"`
+  await plain(t, server.url).spublish(`${BASE}:e:a`, foreign)
+  await log.append(drafts('a', 1, 1))
+  await heard.until(() => heard.entries.length === 2)
+  t.same(dataOf(heard.entries), ['0', '1'])
+  t.same(heard.holes, [])
+  t.same(heard.interruptions, [])
+})
+
 t.test('a lost message is found among thousands of busy channels', async (t) => {
   const server = await redis(t)
   const proxy = await startLosingProxy(server.port)

@@ -105,6 +105,12 @@ export function createFollower(options: FollowerOptions): Follower {
 
   const sink: MessageSink = {
     entry(entry: Entry) {
+      // A cluster's bus brings to the subscribers of a master what its replaced predecessor publishes
+      // when it wakes up. Of a new epoch of this process, too, the store itself is asked first.
+      if (entry.tag !== lineage?.tag) {
+        void check()
+        return
+      }
       reached(entry.order)
       const state = wanted.get(entry.channel)
       if (state === undefined) return
@@ -269,6 +275,25 @@ export function createFollower(options: FollowerOptions): Follower {
     options.learn(snapshot)
   }
 
+  function check(): Promise<void> {
+    const client = options.client()
+    if (client === undefined) return Promise.resolve()
+    checking ??= compare(client)
+      .then(
+        () => {
+          if (client === options.client()) options.refused(undefined)
+        },
+        (error: unknown) => {
+          if (isRefusedForNow(error)) options.refused(messageOf(error))
+          else options.drop(client, messageOf(error))
+        },
+      )
+      .finally(() => {
+        checking = undefined
+      })
+    return checking
+  }
+
   return {
     follow(channel) {
       let state = wanted.get(channel)
@@ -326,24 +351,7 @@ export function createFollower(options: FollowerOptions): Follower {
       checking = undefined
       listener.interrupted(partition)
     },
-    check() {
-      const client = options.client()
-      if (client === undefined) return Promise.resolve()
-      checking ??= compare(client)
-        .then(
-          () => {
-            if (client === options.client()) options.refused(undefined)
-          },
-          (error: unknown) => {
-            if (isRefusedForNow(error)) options.refused(messageOf(error))
-            else options.drop(client, messageOf(error))
-          },
-        )
-        .finally(() => {
-          checking = undefined
-        })
-      return checking
-    },
+    check,
     position: () => verified,
     frontier: () => frontier,
     stop(error) {
