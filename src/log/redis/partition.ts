@@ -324,16 +324,16 @@ export function createPartition(options: PartitionOptions): Partition {
       commands.stop()
     },
     async review() {
-      for (const link of [commands, followers]) {
-        try {
-          // Asked twice: the first answer may be of somebody who hadn't heard of what a link knows.
-          if (!link.elsewhere(await options.find())) continue
-          if (!link.elsewhere(await options.find())) continue
-        } catch {
-          // Nobody says where: no reason to leave a connection that works.
-          continue
-        }
-        link.leave('the partition has another master')
+      const elsewhere = async () => {
+        const master = await options.find()
+        return [commands, followers].filter((link) => link.elsewhere(master))
+      }
+      try {
+        // Asked twice: the first answer may be of somebody who hadn't heard of what a link knows.
+        if ((await elsewhere()).length === 0) return
+        for (const link of await elsewhere()) link.leave('the partition has another master')
+      } catch {
+        // Nobody says where: no reason to leave a connection that works.
       }
     },
     fault() {
