@@ -175,7 +175,9 @@ async function sentinel(mode: Mode): Promise<Deployment> {
       await replica.kill('SIGKILL')
       await seconds(random, 0.2, 1)
       await replica.restart()
-      await redis.settled()
+      // The Sentinels take their time to notice; the primary doesn't.
+      const linked = async () => (await askText(replica.port, ['ROLE'])).includes(',connected,')
+      await until('linked', linked)
     },
   }
   const promoted: Fault = {

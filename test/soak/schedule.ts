@@ -34,6 +34,8 @@ export async function runFaults(options: ScheduleOptions): Promise<void> {
   const last = { witness: -apart, epoch: -apart }
   const left = () => end - clock()
   let deck: Fault[] = []
+  let rounds = 0
+  const rank = ({ touches }: Fault): number => (touches === 'epoch' ? 0 : 1)
 
   const allowed = ({ touches }: Fault): boolean =>
     touches === undefined || clock() - last[touches === 'witness' ? 'epoch' : 'witness'] >= apart
@@ -41,7 +43,11 @@ export async function runFaults(options: ScheduleOptions): Promise<void> {
 
   while (left() > 0) {
     await sleep(random.between(...options.pause))
-    if (deck.length === 0) deck = random.choose(options.faults, options.faults.length)
+    if (deck.length === 0) {
+      deck = random.choose(options.faults, options.faults.length)
+      // A run of a minute should have seen them all: first those that others must keep away from.
+      if (rounds++ === 0) deck.sort((a, b) => rank(a) - rank(b))
+    }
     deck = deck.filter(({ takes }) => takes <= left())
     if (deck.length === 0) return
     const at = deck.findIndex(allowed)
