@@ -225,10 +225,13 @@ t.test('what another process publishes in a master’s name is not handed over',
   // So a replaced master's events come, over the bus of a cluster, once it thaws.
   const { order, tag } = first!.position!
   const foreign = `E${order + 4096}\x1f${tag + 1}\x1f${order}\x1fmessage\x1f\x1f"lost"`
-  await plain(t, server.url).spublish(`${BASE}:e:a`, foreign)
+  const client = plain(t, server.url)
+  await client.spublish(`${BASE}:e:a`, foreign)
+  await client.spublish(`${BASE}:e:a`, `D${order}\x1f${tag + 1}`)
   await log.append(drafts('a', 1, 1))
   await heard.until(() => heard.entries.length === 2)
   t.same(dataOf(heard.entries), ['0', '1'])
+  t.same(heard.deletions, [])
   t.same(heard.holes, [])
   t.same(heard.interruptions, [])
 })

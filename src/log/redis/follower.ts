@@ -128,8 +128,9 @@ export function createFollower(options: FollowerOptions): Follower {
     ephemeral(event) {
       if (wanted.has(event.channel)) listener.ephemeral(event)
     },
-    deleted(channel, upTo) {
-      if (wanted.has(channel)) listener.deleted(channel, upTo)
+    deleted(channel, upTo, tag) {
+      if (tag !== lineage?.tag) void check()
+      else if (wanted.has(channel)) listener.deleted(channel, upTo)
     },
     hole(channel, order) {
       reached(order)

@@ -5,7 +5,7 @@
  *     event       E order US tag US prev US name US sender US data
  *     end         X order US tag US prev US reason
  *     ephemeral   L time US name US sender US data
- *     deletion    D order
+ *     deletion    D order US tag, the tag that of whoever deletes
  *     hole        O order US tag US prev US end US of-tag      what came after `end` was lost
  *     hole        W order                                      in every channel of the partition
  *
@@ -42,7 +42,8 @@ export function encodeName(name: string): string {
 export interface MessageSink {
   entry(entry: Entry): void
   ephemeral(event: EphemeralEvent): void
-  deleted(channel: string, upTo: number): void
+  /** `tag`: the process that deleted. */
+  deleted(channel: string, upTo: number, tag: number): void
   hole(channel: string, order: number): void
   wideHole(order: number): void
 }
@@ -97,9 +98,11 @@ function readRecord(channel: string, record: string, sink: MessageSink): void {
       })
       break
     }
-    case 'D':
-      sink.deleted(channel, Number(record.slice(1)))
+    case 'D': {
+      const [upTo, tag] = record.slice(1).split(US).map(Number) as [number, number]
+      sink.deleted(channel, upTo, tag)
       break
+    }
     case 'O':
       sink.hole(channel, Number.parseInt(record.slice(1), 10))
       break

@@ -259,7 +259,7 @@ local function write(keys, argv)
     redis.call('ZADD', base .. ':h', head, channel.name)
     redis.call('HSET', base .. ':d', channel.name, head)
     channel.order = nil
-    say(channel, 'D' .. head)
+    say(channel, 'D' .. head .. US .. tag_text)
     return '1'
   end
 
