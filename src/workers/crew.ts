@@ -1,6 +1,6 @@
 /**
  * The primary: starts the workers, replaces those that end, sums up what they count, ends with them.
- * It serves nobody itself; the connections that it accepts go to the workers in turn.
+ * It serves nobody and accepts nothing itself: the workers share the listening socket.
  */
 import cluster, { type Worker } from 'node:cluster'
 import type { Config } from '../config.js'
@@ -155,8 +155,10 @@ export function createCrew({ config, logger, program, onGivenUp }: CrewOptions):
 
   return {
     start() {
-      // By turns, whatever NODE_CLUSTER_SCHED_POLICY says: left to the kernel, few workers get most.
-      cluster.schedulingPolicy = cluster.SCHED_RR
+      // Whatever NODE_CLUSTER_SCHED_POLICY says. Rejected: accepting here and handing over by turns. A
+      // connection that is on its way to a worker that dies is then held open by this process for ever
+      // (one in some hundred reconnects after a kill), and its client waits for as long.
+      cluster.schedulingPolicy = cluster.SCHED_NONE
       cluster.setupPrimary({
         exec: program,
         args: [],

@@ -1,4 +1,5 @@
 /** `sluice serve --workers N`, as its operators run it: real processes, a real Redis, real signals. */
+import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { type IncomingMessage, request } from 'node:http'
 import { createServer } from 'node:net'
@@ -32,12 +33,22 @@ function pids(gateway: GatewayProcess): number[] {
   return [...up].sort(([a], [b]) => a - b).map(([, pid]) => pid)
 }
 
+/** Process and number of the worker that holds most connections. */
+function busiest(gateway: GatewayProcess): { pid: number; number: number } {
+  const at = `( sport = :${new URL(gateway.url).port} )`
+  const { stdout } = spawnSync('ss', ['-tnpH', 'state', 'established', at], { encoding: 'utf8' })
+  const counts = pids(gateway).map((pid, i) => {
+    return { pid, number: i + 1, count: stdout.split(`pid=${pid},`).length }
+  })
+  return counts.sort((a, b) => b.count - a.count)[0]!
+}
+
 interface Answer {
   readonly status: number
   readonly json: Record<string, unknown>
 }
 
-/** On a connection of its own, which the primary gives to the worker whose turn it is. */
+/** On a connection of its own, for any worker may take it. */
 async function call(url: string, body?: unknown, headers = {}, ms = 20_000): Promise<Answer> {
   const req = request(url, {
     ...{ agent: false, method: body === undefined ? 'GET' : 'POST' },
@@ -96,7 +107,7 @@ t.test('workers under one port are one gateway', { timeout: 100_000 }, async (t)
     for (const n of upTo(6)) await publish(url, 'sum', n)
     await Promise.all(all.map((reader) => has(reader, 5)))
     for (const reader of all) t.same(dataOf(reader), upTo(6))
-    // Each worker in turn gives the same answer.
+    // Whoever answers gives the same answer.
     for (let i = 0; i < WORKERS; i++) {
       t.match(await call(`${url}/v1/channels?channel=sum`), { json: { subscribers: 9 } })
       t.same((await call(`${url}/readyz`)).json, { status: 'ready', streams: 9 })
@@ -123,35 +134,35 @@ t.test('workers under one port are one gateway', { timeout: 100_000 }, async (t)
     const before = gateway.log.length
     let n = 0
     for (; n < 5; n++) await publish(url, 'kill', n)
-    const [, second] = pids(gateway)
-    process.kill(second!, 'SIGKILL')
+    const { pid, number } = busiest(gateway)
+    process.kill(pid, 'SIGKILL')
     const ended = await gateway.said(/"a worker ended"/, before)
-    t.match(JSON.parse(ended), { worker: 2, pid: second, signal: 'SIGKILL' })
+    t.match(JSON.parse(ended), { worker: number, pid, signal: 'SIGKILL' })
     let back = false
     const replaced = gateway.said(/"worker up"/, before).then(() => {
       back = true
     })
     while (!back || n < 20) await publish(url, 'kill', n++)
     await replaced
-    t.notOk(pids(gateway).includes(second!))
+    t.notOk(pids(gateway).includes(pid))
     await Promise.all(all.map((reader) => has(reader, n - 1)))
     for (const reader of all) {
       t.same(dataOf(reader), upTo(n), 'nothing missing, in order')
       t.same(controls(reader.seen, 'stream.gap'), [])
     }
     const moved = all.filter((reader) => reader.connections > 1).length
-    t.ok(moved > 0 && moved < all.length, `${moved} of ${all.length} streams were on it`)
+    t.ok(moved > 0, `${moved} of ${all.length} streams were on it`)
   })
 
   await t.test('a worker that is told to end drains, and is replaced', async (t) => {
     const all = await readers(t, url, 'term', 6)
     const before = gateway.log.length
-    const [first] = pids(gateway)
-    process.kill(first!, 'SIGTERM')
-    t.match(JSON.parse(await gateway.said(/"a worker ended"/, before)), { worker: 1, code: 0 })
+    const { pid, number } = busiest(gateway)
+    process.kill(pid, 'SIGTERM')
+    t.match(JSON.parse(await gateway.said(/"a worker ended"/, before)), { worker: number, code: 0 })
     await gateway.said(/"worker up"/, before)
     const told = all.flatMap((reader) => controls(reader.seen, 'stream.bye'))
-    t.ok(told.length > 0 && told.length < all.length)
+    t.ok(told.length > 0)
     for (const { data } of told) t.match(data, { reason: 'draining', reconnect: true })
   })
 
