@@ -204,6 +204,27 @@ t.test('what several witnesses tell is one hole, told to followers', async (t) =
   t.equal(fresh.heard.holes.length, 1, 'the next entry follows the hole')
 })
 
+t.test('a loss is told of a channel that somebody has closed meanwhile, too', async (t) => {
+  const { old, heir, copied, detach } = await pair(t)
+  const [witness, other] = [await gateway(t, old), await gateway(t, old)]
+  const [kept, ended] = await witness.log.append([...drafts('a', 1), ...drafts('ended', 1)])
+  await witness.log.close('ended', null)
+  await copied()
+  await detach()
+  await witness.log.append(drafts('a', 1, 1))
+  witness.road.to(undefined)
+  await failOver(heir, [other])
+  const end = await other.log.close('a', 'done')
+  witness.road.to(heir.port)
+  await append(witness.log, 'gone over', '2')
+  const { gaps, entries, closed } = await readAll(other.log, 'a', kept!.position!.order)
+  t.match(gaps, [{ reason: 'lost' }])
+  t.same(dataOf(entries), ['end'])
+  t.equal(closed?.position.order, end.order)
+  t.match(await other.log.info('a'), { events: 1, closed: true })
+  t.same((await readAll(other.log, 'ended', ended!.position!.order)).gaps, [], 'it was over')
+})
+
 t.test('a failover that loses nothing is told to nobody', async (t) => {
   const { old, heir, heirClient, copied, detach } = await pair(t)
   const [one, two] = [await gateway(t, old), await gateway(t, old)]

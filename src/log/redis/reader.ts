@@ -118,9 +118,10 @@ export function createReader(call: Call, retentionFor: (channel: string) => Rete
     // Whether the stream was given to its end; nothing is known beyond what was given.
     const last = stored.at(-1)?.order ?? Number.POSITIVE_INFINITY
     const whole = Number(head) <= last
-    // Nothing is lost after an end.
-    const before = closed?.position.order ?? Number.POSITIVE_INFINITY
-    const held = withWideHoles(stored, at.holes, after, whole ? before : Math.min(before, last))
+    // Of a channel that had ended before nothing was lost.
+    const end = closed?.position.order ?? Number.POSITIVE_INFINITY
+    const holes = at.holes.filter(({ since }) => since.order < end)
+    const held = withWideHoles(stored, holes, after, whole ? Number.POSITIVE_INFINITY : last)
     const first = held.findIndex((each) => each.kind !== 'hole')
     const leading = first < 0 ? held.length : first
     const entries: Entry[] = []

@@ -139,12 +139,13 @@ local function info(keys, argv)
   redis.call('XTRIM', stream, 'MINID', text(math.max(0, now() - tonumber(argv[2]))))
   -- Neither the end nor a hole is an event.
   local wanted = holes_in(base, channel) + 2
-  local first, last
+  local first, last, ended
   for _, entry in ipairs(redis.call('XRANGE', stream, '-', '+', 'COUNT', wanted)) do
     first = first or entry[2][1] == 'v' and entry[1]
   end
   for _, entry in ipairs(redis.call('XREVRANGE', stream, '+', '-', 'COUNT', wanted)) do
     last = last or entry[2][1] == 'v' and entry[1]
+    ended = ended or entry[2][1] == 'e'
   end
   if not first or not last then return { fact[2], 0, 0, '', '' } end
   local events = redis.call('XLEN', stream)
@@ -152,7 +153,7 @@ local function info(keys, argv)
   for order in string.gmatch(redis.call('HGET', base .. ':n', channel) or '', '%d+') do
     if tonumber(order) >= oldest then events = events - 1 end
   end
-  if redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1][2][1] == 'e' then events = events - 1 end
+  if ended then events = events - 1 end
   return { fact[2], events, redis.call('MEMORY', 'USAGE', stream), first, last }
 end
 

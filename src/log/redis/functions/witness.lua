@@ -50,8 +50,10 @@ local function add_wide(base, meta, from)
 end
 
 local function add_hole(base, meta, channel, from, max_events, max_age)
-  -- Nothing comes after an end, so nothing was lost there either.
-  if redis.call('HEXISTS', base .. ':c', channel) == 1 then return end
+  -- Nothing comes after an end, so nothing was lost of a channel that had ended before. Another may
+  -- have been closed here, by somebody who knew of no loss: its hole stands after its end.
+  local mark = closed_mark(base, channel)
+  if mark and tonumber(mark.order) <= tonumber(string.match(from, '^%d+')) then return end
   local stream = base .. ':s:' .. channel
   local prev = redis.call('ZSCORE', base .. ':h', channel) or '0'
   local order = next_order(base, meta)
