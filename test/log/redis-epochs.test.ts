@@ -225,6 +225,19 @@ t.test('a loss is told of a channel that somebody has closed meanwhile, too', as
   t.same((await readAll(other.log, 'ended', ended!.position!.order)).gaps, [], 'it was over')
 })
 
+t.test('the loss of a deletion and of what came after it is told', async (t) => {
+  const { old, heir, copied, detach } = await pair(t)
+  const one = await gateway(t, old)
+  const [kept] = await one.log.append(drafts('a', 1))
+  await one.log.close('a', null)
+  await copied()
+  await detach()
+  await one.log.delete('a')
+  await one.log.append(drafts('a', 1, 1))
+  await failOver(heir, [one])
+  t.match((await readAll(one.log, 'a', kept!.position!.order)).gaps, [{ reason: 'lost' }])
+})
+
 t.test('a failover that loses nothing is told to nobody', async (t) => {
   const { old, heir, heirClient, copied, detach } = await pair(t)
   const [one, two] = [await gateway(t, old), await gateway(t, old)]

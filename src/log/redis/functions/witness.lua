@@ -50,15 +50,15 @@ local function add_wide(base, meta, from)
 end
 
 local function add_hole(base, meta, channel, from, max_events, max_age)
-  -- Nothing comes after an end, so nothing was lost of a channel that had ended before. Another may
-  -- have been closed here, by somebody who knew of no loss: its hole stands after its end.
-  local mark = closed_mark(base, channel)
-  if mark and tonumber(mark.order) <= tonumber(string.match(from, '^%d+')) then return end
+  -- Also where the channel is closed: by somebody here who knew of no loss, or before it was deleted and
+  -- begun anew in what is lost. The hole stands after the end then.
   local stream = base .. ':s:' .. channel
   local prev = redis.call('ZSCORE', base .. ':h', channel) or '0'
   local order = next_order(base, meta)
   local record = prev .. US .. string.gsub(from, ' ', US)
-  redis.call('XADD', stream, 'MAXLEN', '~', max_events, id(order, meta.tag), 'o', record)
+  local added = redis.pcall('XADD', stream, 'MAXLEN', '~', max_events, id(order, meta.tag), 'o', record)
+  -- Somebody put another type there: a read tells a gap anyway.
+  if added.err then return end
   redis.call('PEXPIREAT', stream, text(math.floor(order / COUNTERS) + max_age + 1000))
   redis.call('ZADD', base .. ':h', text(order), channel)
   local known = redis.call('HGET', base .. ':n', channel)
