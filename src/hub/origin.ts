@@ -2,7 +2,7 @@
 import type { Log, Start } from '../log/log.js'
 import type { GapReason } from '../wire/control.js'
 import type { Cursor } from '../wire/cursor.js'
-import type { Position } from '../wire/position.js'
+import { BY_CLOCK, type Position } from '../wire/position.js'
 
 /** A cursor, or where to begin without one. */
 export type From = { readonly cursor: Cursor } | Start
@@ -86,8 +86,12 @@ export async function fromPosition(
   position: Position,
 ): Promise<Origin> {
   const standing = await log.locate(partition, position)
-  if (standing.known) return { partition, channels, position, starts: [], gap: undefined }
-  return without(partition, channels, position, standing.reason, standing.resume)
+  if (standing.known) {
+    const known = standing.position ?? position
+    return { partition, channels, position: known, starts: [], gap: undefined }
+  }
+  const after = position.tag === BY_CLOCK ? null : position
+  return without(partition, channels, after, standing.reason, standing.resume)
 }
 
 function without(
@@ -98,6 +102,7 @@ function without(
   resume: Position,
 ): Origin {
   // All that is missing lies between, also where what was lost had the later positions.
-  const floor = after !== null && after.order > resume.order ? after : resume
+  const later = reason === 'lost' && after !== null && after.order > resume.order
+  const floor = later ? after : resume
   return { partition, channels, position: resume, starts: [], gap: { reason, after, floor } }
 }

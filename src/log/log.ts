@@ -107,7 +107,8 @@ export type Start =
 
 /** Whether a position that somebody presents was given out by this log. */
 export type Standing =
-  | { readonly known: true }
+  /** `position`: with its tag, where it was asked for `BY_CLOCK`, and not after the last. */
+  | { readonly known: true; readonly position?: Position }
   /**
    * `lost`: its process is known, the position lies beyond what the store kept of it.
    * `unknown`: never given out by this store as it is now.

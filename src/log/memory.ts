@@ -4,7 +4,7 @@
  */
 import { randomInt } from 'node:crypto'
 import { SluiceError } from '../wire/errors.js'
-import { COUNTERS, msOf, type Position, PROCESS_TAGS, tagOf } from '../wire/position.js'
+import { BY_CLOCK, COUNTERS, msOf, type Position, PROCESS_TAGS, tagOf } from '../wire/position.js'
 import { ageLimitAt, gapAfter } from './gap.js'
 import { createKeyring, fingerprint, keyName } from './keyring.js'
 import type {
@@ -291,6 +291,9 @@ export function createMemoryLog(options: MemoryLogOptions): Log {
 
     async locate(partition, position): Promise<Standing> {
       const { last, birth } = partitions[partition]!
+      if (position.tag === BY_CLOCK && position.order >= birth) {
+        return { known: true, position: at(partition, Math.min(position.order, last)) }
+      }
       const known =
         position.tag === tagOf(partition, process) &&
         position.order >= birth &&

@@ -30,6 +30,7 @@
  * `end.` before a cursor: the server ended this stream for good; an opening with it is answered 204.
  */
 import {
+  BY_CLOCK,
   COUNTERS,
   formatPosition,
   MAX_MS,
@@ -109,8 +110,12 @@ export function parseCursor(text: string, partitions: number): Cursor | undefine
 function everywhere(position: Position, partitions: number): Cursor {
   if (partitions === 1) return new Map([[0, position]])
   const { order, tag } = position
-  const process = tag % PROCESS_TAGS
-  const all = Array.from({ length: partitions }, (_, i) => ({ order, tag: tagOf(i, process) }))
+  // In a cluster each partition may have another writer: known is only the time.
+  const own = Math.floor(tag / PROCESS_TAGS)
+  const all = Array.from({ length: partitions }, (_, i) => ({
+    order,
+    tag: i === own ? tag : BY_CLOCK,
+  }))
   return new Map(all.entries())
 }
 

@@ -38,6 +38,9 @@ export function tagOf(partition: number, process: number): number {
 /** Milliseconds end before this, in September 2039: `order` stays below 2^53. */
 export const MAX_MS = 2 ** 41
 
+/** Instead of a tag: whoever wrote at that time. Only for `Log.locate`, which answers with the tag. */
+export const BY_CLOCK = -1
+
 /** Before everything. */
 export const ORIGIN: Position = { order: 0, tag: 0 }
 

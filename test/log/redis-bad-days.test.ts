@@ -208,6 +208,24 @@ t.test('a user without rights is said so once, and used again when it has them',
   t.notMatch(journal.lines.join(), /right@|>right/)
 })
 
+t.test('a right that only appends need is said to be missing, until it is there', async (t) => {
+  const server = await redis(t)
+  const admin = plain(t, server.url)
+  await admin.call('ACL', 'SETUSER', 'gateway', 'on', '>right', '~*', '&*', '+@all')
+  const url = `redis://gateway:right@127.0.0.1:${server.port}`
+  const { log } = await open(t, url)
+  await log.append(drafts('a', 1))
+  for (const right of ['xadd', 'zadd', 'spublish']) {
+    await admin.call('ACL', 'SETUSER', 'gateway', `-${right}`)
+    await t.rejects(log.append(drafts('a', 1)), { code: 'log_unavailable' })
+    await log.check()
+    t.match(log.fault(), /refuses appends.*(NOPERM|can't run|ACL)/, right)
+    await admin.call('ACL', 'SETUSER', 'gateway', `+${right}`)
+    await log.append(drafts('a', 1))
+    t.equal(log.fault(), undefined)
+  }
+})
+
 t.test('a changed password is said, also who was let in before is locked out', async (t) => {
   const server = await redis(t)
   const admin = plain(t, server.url)

@@ -95,6 +95,8 @@ export function createAttendance(options: AttendanceOptions): Attendance {
       const now = await ask(client, [start, done ? 1 : 0, ...part.flatMap(describe)])
       // Judged by what another process has.
       if (!sameEpoch(now, epoch.snapshot)) return examine(client)
+      // What was told can be lost as well: it is the newest of its channel now.
+      for (const { channel } of part) witness.note(channel ?? '', now.last, now.tag)
       if (!done) continue
       witness.told(epoch)
       // Another loss may have been noted meanwhile.

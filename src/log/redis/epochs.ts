@@ -5,7 +5,7 @@
  *
  *     birth ├── epoch ──┤ lost ├── epoch ──┤├── current ──→ last
  */
-import type { Position } from '../../wire/position.js'
+import { BY_CLOCK, type Position } from '../../wire/position.js'
 import type { Standing } from '../log.js'
 
 /** How a partition stands: what every reading answer begins with. */
@@ -81,6 +81,9 @@ export function positionAt({ snapshot, closed }: History, order: number): Positi
  */
 export function locateIn(history: History, { order, tag }: Position): Standing {
   const { snapshot, closed } = history
+  if (tag === BY_CLOCK && order >= snapshot.birth) {
+    return { known: true, position: positionAt(history, Math.min(order, snapshot.last)) }
+  }
   const all = [...closed, { start: snapshot.start, end: snapshot.last, tag: snapshot.tag }]
   const index = all.findLastIndex((each) => each.tag === tag && each.start <= order)
   const epoch = all[index]

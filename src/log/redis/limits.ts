@@ -60,3 +60,5 @@ export const ATTEND_EVERY = 1000
 export const WITNESS_PATIENCE = 10_000
 /** Losses in one report: some 20 µs each of Redis's only thread. */
 export const REPORT_CHANNELS = 500
+/** ms that an append refused for a missing right counts for, where only questions were answered since. */
+export const FORBIDDEN = 30_000

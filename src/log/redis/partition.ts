@@ -234,7 +234,7 @@ export function createPartition(options: PartitionOptions): Partition {
     acknowledged: (channel, { order, tag }) => attendance.note(channel, order, tag),
     fanOut: () => listener.fanOut ?? 0,
     refused: refusal.refused,
-    taken: refusal.taken,
+    taken: () => refusal.taken(true),
     replicas,
   })
   const follower = createFollower({
@@ -272,7 +272,7 @@ export function createPartition(options: PartitionOptions): Partition {
     if (client === undefined) return
     try {
       await open(client)
-      refusal.taken()
+      refusal.taken(false)
       await replicas?.probe(client)
     } catch (error) {
       if (isReply(error) && !isElsewhere(error)) refusal.refused(error)

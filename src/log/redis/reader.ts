@@ -1,6 +1,5 @@
 /** The reading side of a partition: read, seek, locate, info, and what is known of its epochs. */
-import type { Position } from '../../wire/position.js'
-import { parsePosition } from '../../wire/position.js'
+import { BY_CLOCK, type Position, parsePosition } from '../../wire/position.js'
 import { ageLimitAt, gapAfter } from '../gap.js'
 import type {
   ChannelInfo,
@@ -202,8 +201,9 @@ export function createReader(call: Call, retentionFor: (channel: string) => Rete
     },
 
     async locate(position) {
-      if (history !== undefined && locateIn(history, position).known) return { known: true }
-      return locateIn(await askHistory(), position)
+      // By the clock it depends on what the newest is now.
+      const known = position.tag !== BY_CLOCK && history && locateIn(history, position).known
+      return known ? { known } : locateIn(await askHistory(), position)
     },
 
     async info(channel) {

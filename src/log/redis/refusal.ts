@@ -4,7 +4,7 @@
  * disk of the gateway as well.
  */
 import { isRefusedForNow } from './functions.js'
-import { QUIET } from './limits.js'
+import { FORBIDDEN, QUIET } from './limits.js'
 import type { RedisLogger } from './partition.js'
 
 export interface Refusal {
@@ -12,13 +12,19 @@ export interface Refusal {
   readonly reason: string | undefined
   /** Redis has answered a write with an error. */
   refused(error: unknown): void
-  /** Redis has taken a write. */
-  taken(): void
+  /** Redis has taken a write; `appended`: of events. */
+  taken(appended: boolean): void
+}
+
+/** A right is missing: to the function (NOPERM), or to a command that it calls. */
+function isForbidden(why: string): boolean {
+  return /^NO(PERM|AUTH)/.test(why) || /ACL failure in script|user executing the script/i.test(why)
 }
 
 export function createRefusal(logger: RedisLogger, partition: number): Refusal {
   let reason: string | undefined
   let told = false
+  let forbiddenUntil = 0
   // Near its limit Redis takes one write and refuses the next: that is one state, not twenty.
   let quietUntil = 0
   return {
@@ -27,14 +33,22 @@ export function createRefusal(logger: RedisLogger, partition: number): Refusal {
     },
     refused(error) {
       const why = error instanceof Error ? error.message : String(error)
-      if (isRefusedForNow(error) || /^NO(PERM|AUTH)/.test(why)) reason = why
+      if (isRefusedForNow(error)) reason = why
+      if (isForbidden(why)) {
+        reason = why
+        forbiddenUntil = performance.now() + FORBIDDEN
+      }
       if (told && reason !== undefined) return
       if (performance.now() < quietUntil) return
       quietUntil = performance.now() + QUIET
       told = reason !== undefined
       logger.warn({ partition, why }, 'Redis refuses appends')
     },
-    taken() {
+    taken(appended) {
+      // The probe needs fewer rights than an append. It is believed after a while, for nobody publishes
+      // to a gateway that isn't ready.
+      if (!appended && performance.now() < forbiddenUntil) return
+      forbiddenUntil = 0
       reason = undefined
       if (!told) return
       told = false

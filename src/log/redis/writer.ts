@@ -318,8 +318,13 @@ export function createWriter(options: WriterOptions): Writer {
       new Promise((resolve, reject) => {
         const { drafts } = messages
         const size = { events: drafts.length, bytes: sizeOf(drafts) }
-        const done: Job['done'] = (result, tag, channels) =>
-          resolve(readHeld(result, messages, tag, channels))
+        const done: Job['done'] = (result, tag, channels) => {
+          const held = readHeld(result, messages, tag, channels)
+          if (Array.isArray(held)) {
+            for (const each of held) if (!(each instanceof SluiceError)) acknowledge(each)
+          }
+          resolve(held)
+        }
         enqueue({ do: 'raw', ...messages }, size, done, reject)
       }),
     inbox: (taking) =>

@@ -1,3 +1,4 @@
+import { BY_CLOCK } from '../../../src/wire/position.js'
 import type { Promised } from '../contract.js'
 import { dataOf, drafts, earliest, everything, readAll } from '../subject.js'
 
@@ -84,6 +85,19 @@ export function reading(promised: Promised): void {
       position,
     ]
     for (const each of given) t.same(await log.locate(0, each), { known: true })
+  })
+
+  promised('a time stands for the position that it fell on, whoever wrote', async (t, { log }) => {
+    const [first] = await log.append(drafts('a', 1))
+    const { order } = first!.position!
+    t.match(await log.locate(0, { order, tag: BY_CLOCK }), {
+      known: true,
+      position: first!.position!,
+    })
+    const later = await log.locate(0, { order: order + 4096 * 3_600_000, tag: BY_CLOCK })
+    t.equal(later.known, true)
+    if (!later.known) return
+    t.same(await log.locate(0, later.position!), { known: true }, 'no later than the last')
   })
 
   promised('a position from the future or from elsewhere is not known', async (t, { log }) => {

@@ -116,6 +116,8 @@ local function write(keys, argv)
     local record = prev .. US .. rest
     local added = redis.pcall('XADD', channel.stream, 'MAXLEN', '~', channel.max_events,
       id(last, meta.tag), field, record)
+    -- A right is missing: that is so for every channel, and nothing has been written yet.
+    if added.err and string.find(added.err, 'user executing', 1, true) then error(added.err) end
     if added.err then return nil, '!e' .. string.match(added.err, '^%S*') end
     channel.head, channel.order = order, last
     say(channel, kind .. order .. US .. tag_text .. US .. record)
