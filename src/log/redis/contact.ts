@@ -36,7 +36,20 @@ export async function meetMaster(client: Redis): Promise<Identity> {
     throw new RefusedError(`it is a Sentinel, not a server: ${advice}`)
   }
   if (!identity.master) throw new Error('it is a replica, and only masters are used')
+  await selectDatabase(client)
   return identity
+}
+
+/** The client has done so, and has kept the refusal to itself: all would go to database 0. */
+async function selectDatabase(client: Redis): Promise<void> {
+  const { db = 0 } = client.options
+  if (db === 0) return
+  try {
+    await client.select(db)
+  } catch (error) {
+    if (!isReply(error) || isRefusedForNow(error)) throw error
+    throw new RefusedError(`database ${db} can't be used: ${(error as Error).message}`)
+  }
 }
 
 /** The deadline came first. */
@@ -58,7 +71,8 @@ async function converse<T>(
       client.connect().then(() => ask(client)),
     )
   } catch (error) {
-    throw isReply(error) || reason === undefined ? error : new Error(reason)
+    const said = error instanceof RefusedError || isReply(error)
+    throw said || reason === undefined ? error : new Error(reason)
   } finally {
     client.disconnect()
     client.stream?.destroy()

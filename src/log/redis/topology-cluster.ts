@@ -65,6 +65,12 @@ export function clusterTopology(seeds: readonly Node[], scout: Dial): Topology {
     kind: 'cluster',
     async find(slot) {
       const ranges = await survey().catch((error: Error) => {
+        if (/cluster support disabled/.test(error.message)) {
+          throw new Error(
+            'a list of servers means a cluster, and these have no cluster support; for a master with ' +
+              `replicas write redis+sentinel://host:port,…/name: ${error.message}`,
+          )
+        }
         throw new Error(`no node of the cluster says who has slot ${slot}: ${error.message}`)
       })
       const range = ranges.find(({ from, to }) => from <= slot && slot <= to)
