@@ -174,7 +174,7 @@ export function createPoller({ log, use, random }: PollerOptions): Poller {
       const requests = place.channels.map((channel, i) => ({ channel, after: after(i) }))
       const { snapshot, channels } = await log.read(place.partition, requests, limit)
       const part = merge(channels, place.position, snapshot, limit - events.length)
-      for (const [i, { channel, gap, closed }] of channels.entries()) {
+      for (const [i, { channel, gap, closed, complete }] of channels.entries()) {
         // With the first answer, whatever its events reach: the next cursor may lie in the gap.
         if (gap !== undefined) {
           const own = requests[i]!.after === place.position.order ? place.position : null
@@ -189,8 +189,10 @@ export function createPoller({ log, use, random }: PollerOptions): Poller {
         }
         const from = requests[i]!.after
         const end = closed?.position.order ?? Number.POSITIVE_INFINITY
-        // Told by the answer that passes it, or every later one would come at once.
-        if (closed !== undefined && from < end && end <= part.reached.order) {
+        // Told by the answer that passes it, or every later one would come at once. Where a loss stands
+        // after it, by the one that tells the loss: whoever has heard of an end asks no more.
+        const passed = complete && end <= part.reached.order && (from < end || gap !== undefined)
+        if (closed !== undefined && passed) {
           control.push({ event: 'stream.end', data: { channel, reason: closed.reason } })
         }
         exhausted &&= end <= from && gap === undefined && told.length === 0
