@@ -9,6 +9,7 @@ import type { Node } from './redis/address.js'
 import { createConnector } from './redis/connector.js'
 import { examineMaster, firstContact, LateError, within } from './redis/contact.js'
 import { createIntake, type Intake } from './redis/intake.js'
+import { claimLayout, layoutKey } from './redis/layout.js'
 import {
   APPEND_TIMEOUT,
   ATTEND_EVERY,
@@ -64,8 +65,9 @@ export interface RedisLog extends Log {
 const SILENT: RedisLogger = { info() {}, warn() {}, error() {} }
 
 export function createRedisLog(options: RedisLogOptions): RedisLog {
-  const { prefix = 'sluice', retentionFor, logger = SILENT } = options
-  const connector = createConnector(options.url, prefix)
+  const { retentionFor, logger = SILENT } = options
+  const connector = createConnector(options.url, options.prefix ?? 'sluice')
+  const { prefix } = connector
   const count = options.partitions ?? 1
   const appendTimeout = options.appendTimeout ?? APPEND_TIMEOUT
   const checkTimeout = options.checkTimeout ?? CHECK_TIMEOUT
@@ -148,11 +150,12 @@ export function createRedisLog(options: RedisLogOptions): RedisLog {
           return dial(await connector.find(slot), 'commands')
         }
         await firstContact(connect, deadline, (master) => examineMaster(master, examiner))
+        // Before anything else is written.
+        const key = layoutKey(prefix)
+        const keeper = async () => dial(await connector.find(slotOf(key)), 'commands')
+        await firstContact(keeper, deadline, (master) => claimLayout(master, key, count))
         met = true
-        // The first one knows whether the number of partitions is right: no other is made before.
-        const [first, ...others] = partitions
-        await within(deadline, first!.start())
-        await within(deadline, Promise.all(others.map((each) => each.start())))
+        await within(deadline, Promise.all(partitions.map((each) => each.start())))
         examiner.relent()
         watchMasters()
       } catch (error) {

@@ -15,6 +15,8 @@ export interface DialOptions {
 export interface Connector {
   /** The address for messages, without a password. */
   readonly name: string
+  /** What all names in Redis begin with: Pub/Sub knows no databases, so their number is part of it. */
+  readonly prefix: string
   /** Whether the master may be another one tomorrow. */
   movable(): boolean
   /** Finds out what a single address means. Once, before anything is found. */
@@ -67,6 +69,7 @@ export function createConnector(url: string, prefix: string): Connector {
 
   return {
     name: shown(address),
+    prefix: address.db === 0 ? prefix : `${prefix}:db${address.db}`,
     movable: () => topology.kind !== 'one',
     async explore(deadline) {
       if (address.kind !== 'one') return
