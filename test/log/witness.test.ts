@@ -1,7 +1,7 @@
 /** What a gateway remembers, and what it says of it; pure. */
 import t from 'tap'
 import type { History } from '../../src/log/redis/epochs.js'
-import { createWitness } from '../../src/log/redis/witness.js'
+import { createWitness, summarize } from '../../src/log/redis/witness.js'
 
 /** A store that kept tag 1 up to 100, and writes with tag 2 since 200. */
 const HEIR: History = {
@@ -74,4 +74,16 @@ t.test('after a wipe nothing is known of what was before', async (t) => {
   witness.note('a', 120, 1)
   witness.clear()
   t.same(witness.judge(HEIR), [])
+})
+
+t.test('many losses are one line of the log, which names five channels', async (t) => {
+  const witness = createWitness()
+  for (const n of [1, 2, 3, 4, 5, 6, 7]) witness.note(`c${n}`, 120, 1)
+  const some = ['c1', 'c2', 'c3', 'c4', 'c5']
+  t.same(summarize(witness.judge(HEIR)), [{ channels: 7, some, end: '0-4196', vague: false }])
+  witness.rotate()
+  witness.rotate()
+  witness.note('a', 120, 1)
+  const vague = { channels: 1, some: ['a'], end: '0-4196', vague: true }
+  t.same(summarize(witness.judge(HEIR)), [vague], 'what was forgotten may be anything')
 })

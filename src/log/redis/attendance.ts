@@ -12,7 +12,7 @@ import { type History, lostAfter, readSnapshot, type Snapshot, sameEpoch } from 
 import { type Argument, callFunction, isReply } from './functions.js'
 import { REPORT_CHANNELS, WITNESS_TIME } from './limits.js'
 import { readHistory } from './reader.js'
-import { createWitness, type Loss } from './witness.js'
+import { createWitness, type Loss, summarize } from './witness.js'
 
 export interface AttendanceOptions {
   readonly base: string
@@ -74,8 +74,8 @@ export function createAttendance(options: AttendanceOptions): Attendance {
     if (history === undefined || !sameEpoch(history.snapshot, now.snapshot) || late) {
       late = false
       pending = witness.judge(now)
-      if (pending.length > 0) {
-        options.info({ losses: pending.length }, 'Redis: acknowledged events were lost')
+      for (const { vague, ...fields } of summarize(pending)) {
+        options.info(fields, `Redis: events were lost${vague ? ', also in channels unknown' : ''}`)
       }
     }
     history = now

@@ -62,3 +62,5 @@ export const WITNESS_PATIENCE = 10_000
 export const REPORT_CHANNELS = 500
 /** ms that an append refused for a missing right counts for, where only questions were answered since. */
 export const FORBIDDEN = 30_000
+/** Channels with a loss that a line of the log names: a failover may take from thousands. */
+export const NAMED_LOSSES = 5

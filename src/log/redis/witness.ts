@@ -8,9 +8,9 @@
  * By tag, for a master that was replaced may have gone on acknowledging for a while: its positions must
  * not hide those of its successor.
  */
-import type { Position } from '../../wire/position.js'
+import { formatPosition, type Position } from '../../wire/position.js'
 import { type History, lostAfter } from './epochs.js'
-import { WITNESSED_CHANNELS } from './limits.js'
+import { NAMED_LOSSES, WITNESSED_CHANNELS } from './limits.js'
 import { RS } from './records.js'
 
 /** Something that is missing. */
@@ -34,6 +34,33 @@ export interface Witness {
   rotate(): void
   /** Nothing of what was there is there any more. */
   clear(): void
+}
+
+/** The losses from one epoch, for the log. */
+export interface LossSummary {
+  /** How many are known to have lost something. */
+  readonly channels: number
+  /** Some of them. */
+  readonly some: readonly string[]
+  /** The id up to which everything was kept. */
+  readonly end: string
+  /** Any other channel may have lost something, too. */
+  readonly vague: boolean
+}
+
+export function summarize(losses: readonly Loss[]): LossSummary[] {
+  const byEnd = new Map<string, Loss[]>()
+  for (const loss of losses) {
+    const end = formatPosition(loss.end.order, loss.end.tag)
+    const group = byEnd.get(end)
+    if (group === undefined) byEnd.set(end, [loss])
+    else group.push(loss)
+  }
+  return Array.from(byEnd, ([end, group]) => {
+    const names = group.flatMap(({ channel }) => channel || [])
+    const vague = names.length < group.length
+    return { channels: names.length, some: names.slice(0, NAMED_LOSSES), end, vague }
+  })
 }
 
 interface Generation {
