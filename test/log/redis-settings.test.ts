@@ -158,11 +158,22 @@ t.test('a user without CONFIG is told once, and eviction is judged all the same'
   await admin.call('ACL', 'SETUSER', 'me', 'on', '>x', '~*', '&*', '+@all', '-config')
   const url = `redis://me:x@127.0.0.1:${server.port}`
   const lines = await told(t, server, url)
-  t.match(lines, [/^info .*CONFIG GET is not permitted/, /^info .*appendonly no/])
+  t.match(lines, [
+    /^info .*CONFIG GET is not permitted/,
+    /^info .*appendonly no, snapshots unknown/,
+  ])
   t.equal(lines.length, 2)
   await admin.config('SET', 'maxmemory-policy', 'allkeys-random')
   const examiner = createExaminer(notes())
   await t.rejects(examiner.examine(plain(t, url)), { message: /allkeys-random/ })
+})
+
+t.test('what can’t be known of persistence is not claimed', async (t) => {
+  const said = (...facts: [string, string][]) =>
+    judge(new Map([['redis_version', '7.0.15'], ...facts]), undefined).at(-1)?.text
+  t.match(said(['aof_enabled', '1']), /^appendonly yes, appendfsync unknown/)
+  t.match(said(['aof_enabled', '0']), /^appendonly no, snapshots unknown/)
+  t.match(said(), /^persistence unknown/)
 })
 
 t.test('each server process is looked at once, and each thing said once', async (t) => {

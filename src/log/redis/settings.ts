@@ -38,17 +38,26 @@ function versionProblem(info: Settings): string | undefined {
     : `Redis 7 or later is needed, this is ${version}`
 }
 
+/** As much of it as INFO tells: whether there is an AOF, neither how often it is synced nor the snapshots. */
+function persistenceUnasked(aof: string | undefined): string {
+  if (aof === '1')
+    return 'appendonly yes, appendfsync unknown: so is what a crash of the machine loses'
+  if (aof === '0')
+    return 'appendonly no, snapshots unknown: so is how much a restart of Redis loses'
+  return 'persistence unknown: so is what a restart of Redis loses'
+}
+
 /** What a restart of Redis, or of its machine, takes away. */
 function persistence(info: Settings, settings: Settings | undefined): string {
+  if (settings === undefined) return persistenceUnasked(info.get('aof_enabled'))
   if (info.get('aof_enabled') !== '1') {
-    if (settings === undefined) return 'appendonly no: a crash loses what no snapshot holds'
     return settings.get('save') === ''
       ? 'appendonly no, no snapshots: a restart of Redis loses the log'
       : 'appendonly no: a crash of Redis loses all events since the last snapshot'
   }
-  const fsync = settings?.get('appendfsync')
+  const fsync = settings.get('appendfsync')
   if (fsync === 'always') {
-    return settings?.get('no-appendfsync-on-rewrite') === 'yes'
+    return settings.get('no-appendfsync-on-rewrite') === 'yes'
       ? 'appendfsync always, but no-appendfsync-on-rewrite yes: a crash of the machine during a rewrite loses events'
       : 'appendfsync always: acknowledged events survive a crash of Redis and of its machine'
   }
