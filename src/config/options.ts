@@ -44,7 +44,7 @@ export const TABLE: { readonly [F in keyof Config]: Spec<Exclude<Config[F], unde
     key: 'redisUrl',
     fallback: undefined,
     takes: 'url',
-    help: 'Redis that keeps the log: a server, a cluster, or sentinels; default: memory',
+    help: 'redis://host, redis://a,b (cluster), redis+sentinel://a,b/name; or memory',
     read: values.redis,
     secret: true,
   },
@@ -66,7 +66,7 @@ export const TABLE: { readonly [F in keyof Config]: Spec<Exclude<Config[F], unde
     key: 'partitions',
     fallback: '1',
     takes: 'number',
-    help: 'partitions of the log; fixed for the life of the data',
+    help: 'partitions of the log, 16 in a cluster; fixed for the life of the data',
     read: values.whole(1, 64),
   },
   ingest: {
