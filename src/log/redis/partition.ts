@@ -15,6 +15,7 @@ import {
   isReadingOnly,
   isReply,
 } from './functions.js'
+import { checkLayout } from './layout.js'
 import { SILENCE } from './limits.js'
 import { createLink } from './link.js'
 import { createReader, type Reader } from './reader.js'
@@ -69,9 +70,6 @@ export interface Partition extends Omit<Reader, 'learn' | 'forget'> {
   review(): Promise<void>
 }
 
-/** The data format that this version reads and writes. */
-const FORMAT = 1
-
 export function createPartition(options: PartitionOptions): Partition {
   const { index, base, listener, logger } = options
   const layout = `${options.partitions}:${index}`
@@ -104,16 +102,8 @@ export function createPartition(options: PartitionOptions): Partition {
   /** Makes the partition where there is none, opens this Redis process's epoch, and checks that it is ours. */
   async function open(client: Redis): Promise<void> {
     const reply = await callFunction(client, 'open', base, [layout, seen])
-    const [format, partitions] = (reply as string[]).slice(-2).map(Number)
-    if (format !== FORMAT) {
-      throw new RefusedError(`Redis holds data in format ${format}; this version knows ${FORMAT}`)
-    }
-    if (partitions !== options.partitions) {
-      throw new RefusedError(
-        `Redis holds a log of ${partitions} partitions, but ${options.partitions} are configured: ` +
-          'the number is fixed for the life of the data. Configure it as it was, or use another prefix',
-      )
-    }
+    const [format, partitions] = (reply as string[]).slice(-2).map(Number) as [number, number]
+    checkLayout(format, partitions, options.partitions)
   }
 
   const commands = createLink({
