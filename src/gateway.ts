@@ -50,6 +50,8 @@ export interface GatewayOptions {
   readonly internals?: GatewayInternals
   /** The other workers under the same port. Default: there are none. */
   readonly siblings?: Siblings
+  /** Another worker has said already how Redis is set. Default false. */
+  readonly settingsTold?: boolean
 }
 
 interface Store {
@@ -58,12 +60,14 @@ interface Store {
   readonly intake?: Intake
 }
 
-function createStore(config: Config, logger: Logger): Store {
+function createStore(config: Config, logger: Logger, settingsTold: boolean): Store {
   const { partitions, redisUrl: url, redisPrefix: prefix, memoryLimitBytes } = config
   const minReplicas = config.redisMinReplicas
   const retentionFor = createRetention(config)
   if (url !== undefined) {
-    const log = createRedisLog({ url, prefix, partitions, minReplicas, retentionFor, logger })
+    const log = createRedisLog({
+      ...{ url, prefix, partitions, minReplicas, retentionFor, logger, settingsTold },
+    })
     return config.ingest ? { log, intake: log.intake } : { log }
   }
   return { log: createMemoryLog({ partitions, retentionFor, limitBytes: memoryLimitBytes }) }
@@ -82,9 +86,9 @@ async function idle(hub: Hub, ms: number): Promise<void> {
 
 /** The gateway as a Fastify plugin with routes, hooks and error replies of its own scope. */
 export const gatewayPlugin: FastifyPluginAsync<GatewayOptions> = async (app, options) => {
-  const { config, logger, internals = {}, siblings = noSiblings } = options
+  const { config, logger, internals = {}, siblings = noSiblings, settingsTold = false } = options
   const { heartbeatMs, maxAgeMs, maxStreams, maxChannels, maxEventBytes } = config
-  const { log, intake } = createStore(config, logger)
+  const { log, intake } = createStore(config, logger, settingsTold)
   const hub = createHub({
     ...{ log, heartbeatMs, maxAgeMs, maxStreams },
     ...(internals.now && { now: internals.now }),

@@ -45,13 +45,14 @@ interface ServerOptions {
   readonly internals?: ServerInternals
   /** The other workers under the same port. Default: there are none. */
   readonly siblings?: Siblings
+  /** Another worker has said already how Redis is set. Default false. */
+  readonly settingsTold?: boolean
 }
 
 /** Starts a gateway. Rejects where it can't listen or its log can't be used. */
-export async function startGateway(
-  config: Config,
-  { logger = silentLogger, internals = {}, siblings = noSiblings }: ServerOptions = {},
-): Promise<Gateway> {
+export async function startGateway(config: Config, options: ServerOptions = {}): Promise<Gateway> {
+  const { logger = silentLogger, internals = {} } = options
+  const { siblings = noSiblings, settingsTold = false } = options
   const { headersMs = HEADERS_MS } = internals
   const app = fastify({
     logger: false,
@@ -86,7 +87,9 @@ export async function startGateway(
   })
   app.setErrorHandler((error, _request, reply) => sendProblem(reply, toSluiceError(error, logger)))
   await registerBrowsers(app, config.corsOrigins)
-  await app.register(gatewayPlugin, { config, logger, internals, siblings })
+  await app.register(gatewayPlugin, {
+    ...{ config, logger, internals, siblings, settingsTold },
+  })
   // A scope of its own, after the gateway's: hooks of the root come before those of its scopes, so
   // that the goodbyes would be waited for before they are said.
   await app.register(async (rest) => {

@@ -4,12 +4,13 @@
  */
 import cluster from 'node:cluster'
 import closeWithGrace from 'close-with-grace'
-import type { Config } from '../config.js'
 import type { ToPrimary, ToWorker } from '../workers/messages.js'
 import { createSiblings } from '../workers/siblings.js'
 import { CLOSING_MS, ENDING, FATAL } from './closing.js'
 import { EXIT } from './command.js'
 import { createLogger } from './logger.js'
+
+type Begin = Extract<ToWorker, { type: 'begin' }>
 
 const { stdin, stdout, stderr, env } = process
 const { worker } = cluster
@@ -34,13 +35,13 @@ function end(): void {
   close()
 }
 
-async function begin(number: number, config: Config): Promise<void> {
+async function begin({ number, config, settingsTold }: Begin): Promise<void> {
   const logger = createLogger(config.logLevel, { stdin, stdout, stderr, env }).child({
     worker: number,
   })
   worker?.once('disconnect', () => logger.error('the primary is gone'))
   const { startGateway } = await import('../server.js')
-  const gateway = await startGateway(config, { logger, siblings }).catch((error) => {
+  const gateway = await startGateway(config, { logger, siblings, settingsTold }).catch((error) => {
     const { code, message } = error as NodeJS.ErrnoException
     send({ type: 'failed', code, message }, () => process.exit(EXIT.failed))
   })
@@ -60,7 +61,7 @@ async function begin(number: number, config: Config): Promise<void> {
 }
 
 process.on('message', (message: ToWorker) => {
-  if (message.type === 'begin') void begin(message.number, message.config)
+  if (message.type === 'begin') void begin(message)
   else if (message.type === 'close') end()
   else siblings.hear(message)
 })

@@ -36,6 +36,8 @@ export interface RedisLogOptions {
   readonly retentionFor: (channel: string) => Retention
   /** Default: silent. */
   readonly logger?: RedisLogger
+  /** Another process has said already how Redis is set. Default false. */
+  readonly settingsTold?: boolean
   /** ms until an append is given up. Default 2000. */
   readonly appendTimeout?: number
   /** ms between two comparisons of heads. Default 1000. */
@@ -121,7 +123,7 @@ export function createRedisLog(options: RedisLogOptions): RedisLog {
 
     async start(listener: LogListener) {
       const deadline = performance.now() + (options.startTimeout ?? START_TIMEOUT)
-      const examiner = createExaminer(logger)
+      const examiner = createExaminer(logger, options.settingsTold)
       partitions = Array.from({ length: count }, (_, index) => {
         const tag = hashTag(index, count)
         const slot = slotOf(tag)

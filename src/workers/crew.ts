@@ -46,6 +46,7 @@ export function createCrew({ config, logger, program, onGivenUp }: CrewOptions):
   let { port } = config
   let url: string | undefined
   let started = false
+  let settingsTold = false
   let closing = false
   let clean = true
   let onStarted: ((url: string) => void) | undefined
@@ -76,7 +77,8 @@ export function createCrew({ config, logger, program, onGivenUp }: CrewOptions):
     // Rounded down: the machine never has more than it was allowed.
     const maxStreams = Math.max(1, Math.floor(config.maxStreams / config.workers))
     const { number, port } = member
-    send(member, { type: 'begin', number, config: { ...config, port, maxStreams } })
+    const own = { ...config, port, maxStreams }
+    send(member, { type: 'begin', number, config: own, settingsTold })
   }
 
   function hear(member: Member, message: ToPrimary): void {
@@ -115,6 +117,7 @@ export function createCrew({ config, logger, program, onGivenUp }: CrewOptions):
       return
     }
     member.servesSince = performance.now()
+    settingsTold = true
     logger.info({ worker: number, pid: worker.process.pid }, 'worker up')
     if (started) return
     // The first one alone: what is wrong with the configuration or Redis is said once.

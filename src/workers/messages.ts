@@ -14,7 +14,13 @@ export interface Count {
 
 export type ToWorker =
   /** The configuration as the primary read it: the file may be another by the time a worker is replaced. */
-  | { readonly type: 'begin'; readonly number: number; readonly config: Config }
+  | {
+      readonly type: 'begin'
+      readonly number: number
+      readonly config: Config
+      /** A worker before it has served, and said how Redis is set. */
+      readonly settingsTold: boolean
+    }
   /** Say goodbye to all streams, and end. */
   | { readonly type: 'close' }
   | { readonly type: 'question'; readonly id: number; readonly question: Question }

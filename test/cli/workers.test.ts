@@ -166,6 +166,15 @@ t.test('workers under one port are one gateway', { timeout: 100_000 }, async (t)
     for (const { data } of told) t.match(data, { reason: 'draining', reconnect: true })
   })
 
+  await t.test(
+    'how Redis is set is said by the first alone, also when others come later',
+    async (t) => {
+      const hints = gateway.log.filter((line) => line.includes('Redis could be set better'))
+      t.equal(hints.length, 1)
+      t.match(JSON.parse(hints[0]!), { worker: 1 })
+    },
+  )
+
   await t.test('SIGTERM drains them all, and the end is a clean one', async (t) => {
     const all = await readers(t, url, 'end', 6)
     await gateway.stop()

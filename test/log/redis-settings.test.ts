@@ -188,6 +188,21 @@ t.test('each server process is looked at once, and each thing said once', async 
   t.equal(logger.lines.length, 3, 'another process, nothing new')
 })
 
+t.test('what another process has said isn’t said again, but what comes later is', async (t) => {
+  const logger = notes()
+  const examiner = createExaminer(logger, true)
+  await examiner.examine(plain(t, (await redis(t)).url))
+  examiner.relent()
+  await examiner.examine(plain(t, (await redis(t)).url))
+  t.same(logger.lines, [])
+  await examiner.examine(plain(t, (await redis(t, '--maxmemory-policy', 'volatile-ttl')).url))
+  t.match(logger.lines, [/volatile-ttl/])
+  t.equal(logger.lines.length, 1)
+  const bad = createExaminer(notes(), true)
+  const evicting = await redis(t, '--maxmemory-policy', 'allkeys-lru')
+  await t.rejects(bad.examine(plain(t, evicting.url)), { message: /allkeys-lru/ }, 'it is refused')
+})
+
 t.test('a master that is set otherwise is spoken of when it is met', async (t) => {
   const logger = notes()
   const { examine } = createExaminer(logger)

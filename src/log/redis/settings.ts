@@ -150,16 +150,17 @@ export interface Examiner {
   examine(client: Redis): Promise<void>
   /**
    * From now on what would have been refused is an error in the log: a failover to a server that is
-   * set badly must not become an outage.
+   * set badly must not become an outage. And whatever is found from now on is said here.
    */
   relent(): void
 }
 
 /**
  * Looks at each server process once, however many partitions it has and however often they connect,
- * and says each thing once: the masters of a cluster are mostly set alike.
+ * and says each thing once: the masters of a cluster are mostly set alike. `told`: what is found until
+ * `relent` was said by another process already.
  */
-export function createExaminer(logger: RedisLogger): Examiner {
+export function createExaminer(logger: RedisLogger, told = false): Examiner {
   const met = new Set<string>()
   const said = new Set<string>()
   let strict = true
@@ -167,6 +168,7 @@ export function createExaminer(logger: RedisLogger): Examiner {
   function say(findings: readonly Finding[], fields: object): void {
     const news = findings.filter(({ text }) => !said.has(text))
     for (const { text } of news) said.add(text)
+    if (told && strict) return
     for (const { severity, text } of news) {
       if (severity === 'hint') continue
       logger[severity === 'refuse' ? 'error' : severity](fields, `Redis: ${text}`)
