@@ -18,6 +18,8 @@ export type { ChannelRule, Config, LogLevel } from './config/types.js'
 const OTHER_VARIABLES = ['SLUICE_URL']
 /** Keys of what isn't built yet. Ignoring one would leave a gateway open that its owner believes locked. */
 const REFUSED = ['jwtSecret', 'jwksUrl', 'apiKey']
+/** Where a value comes from that nobody gave. */
+const DEFAULT = 'default'
 const NO_AUTHENTICATION = {
   fault: 'this version has no authentication; it serves loopback only',
   advice: 'remove it, and let a proxy in front decide who may call',
@@ -66,9 +68,12 @@ export function loadConfig(sources: ConfigSources = {}): Config {
   findUnknown(env, flags, file, fileName, problems)
 
   const config: { -readonly [F in keyof Config]?: Config[F] } = {}
+  /** As whoever configured it wrote it. */
+  const said: { [F in keyof Config]?: string } = {}
   const read = <F extends keyof Config>(field: F): void => {
     const spec = TABLE[field]
     const { source, value } = findValue(spec, env, flags, file, fileName)
+    said[field] = source
     if (value === undefined) return
     if (value === true && source.startsWith('--')) {
       problems.push(noValue(spec.key))
@@ -87,18 +92,19 @@ export function loadConfig(sources: ConfigSources = {}): Config {
   const { maxEventBytes, maxBodyBytes, workers, redisUrl, redisMinReplicas } = config
   if (maxEventBytes !== undefined && maxBodyBytes !== undefined && maxEventBytes > maxBodyBytes) {
     const fault = 'an event may be larger than the body that brings it'
-    const advice = 'raise the second or lower the first'
-    problems.push({ source: 'maxEventSize, maxBodySize', fault, advice })
+    const advice = 'raise maxBodySize or lower maxEventSize'
+    const sources = [said.maxEventBytes, said.maxBodyBytes].filter((one) => one !== DEFAULT)
+    problems.push({ source: sources.join(', '), fault, advice })
   }
   if (workers !== undefined && workers > 1 && redisUrl === undefined && problems.length === 0) {
     const fault = `${workers} workers need a log that they share`
     const advice = 'give them a Redis with --redis-url or SLUICE_REDIS_URL, or run one worker'
-    problems.push({ source: 'workers', fault, advice })
+    problems.push({ source: said.workers!, fault, advice })
   }
   if (redisMinReplicas && redisUrl === undefined && problems.length === 0) {
     const fault = 'a log in memory has no replicas'
     const advice = 'give it a Redis with --redis-url or SLUICE_REDIS_URL, or leave it out'
-    problems.push({ source: 'redisMinReplicas', fault, advice })
+    problems.push({ source: said.redisMinReplicas!, fault, advice })
   }
   if (problems.length > 0) throw new ConfigError(problems)
   // Every field has been read, or is optional: else there were a problem.
@@ -122,7 +128,7 @@ function findValue(
   if (file[spec.key] !== undefined) {
     return { source: `${fileName}: ${spec.key}`, value: file[spec.key] }
   }
-  return { source: 'default', value: spec.fallback }
+  return { source: DEFAULT, value: spec.fallback }
 }
 
 function findUnknown(

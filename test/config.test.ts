@@ -189,11 +189,15 @@ t.test('origins are exact', async (t) => {
 })
 
 t.test('an event never may be larger than the body that brings it', async (t) => {
-  t.match(problems({ env: { SLUICE_MAX_EVENT_SIZE: '5mb' } }), [{ source: /maxBodySize/ }])
+  const env = { SLUICE_MAX_EVENT_SIZE: '5mb' }
+  t.match(problems({ env }), [{ source: /^SLUICE_MAX_EVENT_SIZE$/, advice: /maxBodySize/ }])
+  t.match(problems({ env, flags: { 'max-body-size': '4mb' } }), [
+    { source: /^SLUICE_MAX_EVENT_SIZE, --max-body-size$/ },
+  ])
 })
 
 t.test('several workers need a log that they share', async (t) => {
-  t.match(problems({ flags: { workers: '2' } }), [{ source: 'workers', advice: /--redis-url/ }])
+  t.match(problems({ flags: { workers: '2' } }), [{ source: '--workers', advice: /--redis-url/ }])
   const env = { SLUICE_REDIS_URL: 'redis://127.0.0.1' }
   t.equal(loadConfig({ env, flags: { workers: '2' } }).workers, 2)
   t.equal(loadConfig({ env, flags: { workers: 'auto' } }).workers, availableParallelism())
@@ -201,6 +205,22 @@ t.test('several workers need a log that they share', async (t) => {
     t.match(problems({ env, flags: { workers: wrong } }), [{ advice: /or auto for one a core/ }])
   }
 })
+
+t.test(
+  'replicas without a Redis are refused by the name under which they were asked for',
+  async (t) => {
+    const fault = 'a log in memory has no replicas'
+    t.match(problems({ flags: { 'redis-min-replicas': '1' } }), [
+      { source: '--redis-min-replicas', fault },
+    ])
+    t.match(problems({ env: { SLUICE_REDIS_MIN_REPLICAS: '1' } }), [
+      { source: 'SLUICE_REDIS_MIN_REPLICAS', fault },
+    ])
+    t.match(problems(file({ redisMinReplicas: 1 })), [
+      { source: 'gate.json: redisMinReplicas', fault },
+    ])
+  },
+)
 
 t.test('a file that can’t be used is a problem like the others', async (t) => {
   t.match(problems(file('{')), [{ source: '/etc/gate.json' }])
