@@ -1,5 +1,6 @@
 /** `sluice serve`: the gateway. */
 import { readFileSync } from 'node:fs'
+import { basename, relative } from 'node:path'
 import { parseArgs } from 'node:util'
 import closeWithGrace from 'close-with-grace'
 import type { Logger } from 'pino'
@@ -37,6 +38,18 @@ export const serveCommand: Command = {
     {
       title: 'In the file only',
       rows: OPTIONS.flatMap(({ flag, key, help }) => (flag || !key ? [] : [[key, help]])),
+    },
+    {
+      title: 'Redis',
+      rows: [
+        ['redis://user:password@host:6379/0', 'one server, or one node of a cluster'],
+        ['redis://host1:6379,host2:6379', 'some nodes of a cluster'],
+        [
+          'redis+sentinel://host1:26379,host2:26379/name',
+          'sentinels and their name for the master',
+        ],
+        ['rediss://…, rediss+sentinel://…', 'the same over TLS'],
+      ],
     },
     {
       title: 'Values',
@@ -113,12 +126,18 @@ function readFlags(args: readonly string[]): Record<string, string | boolean | u
   return values as Record<string, string | boolean | undefined>
 }
 
+/** What runs this command line again. In a checkout npx would build it anew under the running gateway. */
+function self(): string {
+  const path = process.argv[1] ?? ''
+  return basename(path) === 'sluice' ? 'npx sluice' : `node ${relative(process.cwd(), path)}`
+}
+
 function welcome(url: string, style: Style): string {
   const events = `'${url}/v1/events?channel=hello`
   const rows = [
     ['read   ', `curl -N ${events}'`],
     ['write  ', `curl -d 'Hello' -H 'content-type: text/plain' ${events}'`],
-    ['speak  ', `echo 'One word after the other' | npx sluice publish hello --words --url ${url}`],
+    ['speak  ', `echo 'One word after the other' | ${self()} publish hello --words --url ${url}`],
   ]
   const lines = rows.map(([verb, line]) => `  ${style.bold(verb ?? '')} ${line}\n`)
   return `\n${lines.join('')}\n`

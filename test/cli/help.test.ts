@@ -34,6 +34,13 @@ t.test('the help of serve has every option with its default', async (t) => {
   }
 })
 
+t.test('the help of serve has every form of an address of Redis', async (t) => {
+  const { stdout } = await run(['serve', '--help'])
+  for (const form of [' redis://host1:6379,host2:6379', ' redis+sentinel://host1', ' rediss://']) {
+    t.match(stdout, form)
+  }
+})
+
 t.test('a mistyped command is named with the nearest right one, and exits 2', async (t) => {
   t.match(await run(['pubish', 'c']), {
     code: 2,

@@ -49,6 +49,9 @@ export class AddressError extends Error {
 const EXAMPLE = 'write redis://host:6379 or rediss://user:password@host:6379/0'
 const CLUSTER_EXAMPLE = 'write redis://user:password@host1:6379,host2:6379'
 const SENTINEL_EXAMPLE = 'write redis+sentinel://user:password@host1:26379,host2:26379/mymaster'
+const ANY_EXAMPLE =
+  'write redis://host:6379, redis://host1:6379,host2:6379 for a cluster, or ' +
+  'redis+sentinel://host1:26379,host2:26379/mymaster; rediss:// and rediss+sentinel:// speak TLS'
 const NOT_A_URL = 'it is not the URL of a Redis'
 const WHOLE =
   /^(redis|rediss|redis\+sentinel|rediss\+sentinel):\/\/([^/?#]+)(?:\/([^?#]*))?(?:\?([^#]*))?$/
@@ -73,7 +76,7 @@ export function shown({ kind, nodes, tls, master, db }: Address): string {
 /** Throws an AddressError. */
 export function readAddress(text: string): Address {
   const sentinel = /^rediss?\+sentinel:/.test(text)
-  const example = sentinel ? SENTINEL_EXAMPLE : text.includes(',') ? CLUSTER_EXAMPLE : EXAMPLE
+  const example = exampleFor(text, sentinel)
   // Each node of a list may be written as a URL: those after the first repeat it, or leave it out.
   const [head, ...rest] = text.split(/,\s*(?=rediss?(?:\+sentinel)?:\/\/)/)
   const first = readPart(head!, example)
@@ -101,6 +104,13 @@ export function readAddress(text: string): Address {
   return sentinel
     ? { ...shared, kind: 'sentinel', ...readSentinel(path, query) }
     : { ...shared, ...readServers(nodes, path, query, example), sentinelAccess: {}, master: '' }
+}
+
+/** Of the kind that was meant. Of all where its scheme says nothing: sentinel://, say. */
+function exampleFor(text: string, sentinel: boolean): string {
+  if (sentinel) return SENTINEL_EXAMPLE
+  if (!/^rediss?:/.test(text)) return ANY_EXAMPLE
+  return text.includes(',') ? CLUSTER_EXAMPLE : EXAMPLE
 }
 
 interface Part {

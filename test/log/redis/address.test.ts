@@ -61,6 +61,20 @@ t.test('what is shown has where, and no secret', async (t) => {
   for (const [text, expected] of shownAs) t.equal(shown(readAddress(text)), expected)
 })
 
+t.test('whoever writes another scheme is told all that there are', async (t) => {
+  for (const text of ['sentinel://a/b', 'http://a', 'a:6379']) {
+    try {
+      readAddress(text)
+      t.fail(text)
+    } catch (error) {
+      if (!(error instanceof AddressError)) throw error
+      for (const form of [/redis:\/\/host:/, /host1:6379,host2/, /redis\+sentinel:/, /rediss:/]) {
+        t.match(error.advice, form, text)
+      }
+    }
+  }
+})
+
 t.test('what can’t be read is refused with advice, without repeating it', async (t) => {
   const wrong = ['', 'redis://', 'redis://hush@', 'redis://a,,b', 'redis://a b', 'hush', 'redis:/a']
   const more = [
