@@ -9,7 +9,7 @@ import {
   isEventObject,
   publishableChannel,
 } from '../publish/drafts.js'
-import { SluiceError } from '../wire/errors.js'
+import { type ErrorCode, SluiceError } from '../wire/errors.js'
 import { DEFAULT_NAME } from '../wire/event.js'
 
 /** Bytes that an event object may need beside its data: name, key and channel have bounds of their own. */
@@ -43,8 +43,26 @@ export function draftOfMessage(name: string, payload: string, maxEventBytes: num
 
 const FIELDS = new Set(['channel', 'data', 'name', 'key'])
 
+/** Where what HTTP's clients are advised would mislead: entries have no query, and other fields. */
+const ADVICE: Partial<Record<ErrorCode, string>> = {
+  channel_missing: 'Name it in the field channel.',
+  event_invalid:
+    'The fields of an entry are channel, data (JSON), and where wanted name and key; each once, no others.',
+}
+
 /** An entry of the inbox, its fields as Redis gives them: name, value, name, value … */
 export function draftOfEntry(fields: readonly string[], maxEventBytes: number): Draft {
+  try {
+    return readEntry(fields, maxEventBytes)
+  } catch (error) {
+    const advice = error instanceof SluiceError ? ADVICE[error.code] : undefined
+    if (!(error instanceof SluiceError) || advice === undefined) throw error
+    const { code, detail } = error
+    throw new SluiceError(code, { advice, ...(detail !== undefined && { detail }) })
+  }
+}
+
+function readEntry(fields: readonly string[], maxEventBytes: number): Draft {
   const entry = new Map<string, string>()
   for (let i = 0; i < fields.length; i += 2) {
     const field = fields[i]!

@@ -172,6 +172,8 @@ export interface Problem {
 export interface SluiceErrorOptions {
   /** What exactly is wrong; the table's advice follows it. Never holds what another client sent. */
   readonly detail?: string
+  /** Instead of the table's: where the same fault came in by another way than HTTP. */
+  readonly advice?: string
   /** Members added to the problem document. */
   readonly extensions?: Readonly<Record<string, unknown>>
   /** Seconds for `Retry-After`. Default where retryable: 1. */
@@ -188,12 +190,16 @@ export class SluiceError extends Error {
   /** Seconds. */
   readonly retryAfter: number | undefined
   readonly extensions: Readonly<Record<string, unknown>>
+  /** What exactly is wrong, without advice. */
+  readonly detail: string | undefined
 
   constructor(code: ErrorCode, options: SluiceErrorOptions = {}) {
     const row: Row = TABLE[code]
-    super(options.detail === undefined ? row.advice : `${options.detail}. ${row.advice}`, {
+    const advice = options.advice ?? row.advice
+    super(options.detail === undefined ? advice : `${options.detail}. ${advice}`, {
       cause: options.cause,
     })
+    this.detail = options.detail
     this.code = code
     this.status = row.status
     this.retryable = row.retryable === true

@@ -102,3 +102,19 @@ t.test('an entry of the inbox says channel and data, and may say name and key', 
     )
   }
 })
+
+t.test('a wrong entry is told which fields an entry has, not what HTTP takes', async (t) => {
+  const refused = (fields: string[]) => {
+    try {
+      draftOfEntry(fields, MAX)
+    } catch (error) {
+      return (error as Error).message
+    }
+    return ''
+  }
+  const surplus = refused(['channel', 'a', 'data', '1', 'ephemeral', 'true'])
+  t.match(surplus, /^"ephemeral" is no field of an entry\. .*channel, data \(JSON\).*name and key/)
+  t.match(refused(['channel', 'a', 'data', '1', 'name', 'room.x']), /name and key/)
+  t.notMatch(surplus, /"ephemeral"\?/)
+  t.notMatch(refused(['data', '1']), /\?channel=/)
+})
