@@ -7,23 +7,18 @@
 import { nearest } from './config/nearest.js'
 import { dashed, FIELDS, OPTIONS, type Spec, TABLE, variableOf } from './config/options.js'
 import type { Config } from './config/types.js'
-import { Fault, isObject } from './config/values.js'
+import { Fault, isLoopback, isObject } from './config/values.js'
 
 export { nearest } from './config/nearest.js'
 export { OPTIONS, type Option } from './config/options.js'
 export { createRetention } from './config/retention.js'
 export type { ChannelRule, Config, LogLevel } from './config/types.js'
+export { isLoopback } from './config/values.js'
 
 /** Variables that the other commands read. */
-const OTHER_VARIABLES = ['SLUICE_URL']
-/** Keys of what isn't built yet. Ignoring one would leave a gateway open that its owner believes locked. */
-const REFUSED = ['jwtSecret', 'jwksUrl', 'apiKey']
+const OTHER_VARIABLES = ['SLUICE_URL', 'SLUICE_TOKEN']
 /** Where a value comes from that nobody gave. */
 const DEFAULT = 'default'
-const NO_AUTHENTICATION = {
-  fault: 'this version has no authentication; it serves loopback only',
-  advice: 'remove it, and let a proxy in front decide who may call',
-}
 
 export interface ConfigProblem {
   /** Where it came from: `SLUICE_PORT`, `--port`, `sluice.json: port`. */
@@ -106,9 +101,83 @@ export function loadConfig(sources: ConfigSources = {}): Config {
     const advice = 'give it a Redis with --redis-url or SLUICE_REDIS_URL, or leave it out'
     problems.push({ source: said.redisMinReplicas!, fault, advice })
   }
+  if (problems.length === 0) judgeDoors({ ...UNSET, ...config } as Config, said, problems)
   if (problems.length > 0) throw new ConfigError(problems)
   // Every field has been read, or is optional: else there were a problem.
-  return { redisUrl: undefined, channels: [], ...config } as Config
+  return { ...UNSET, ...config } as Config
+}
+
+/** What is there where nobody says anything and there is no default to read. */
+const UNSET = {
+  redisUrl: undefined,
+  channels: [],
+  apiKeys: [],
+  jwtSecrets: [],
+  jwtPublicKeys: [],
+  jwksUrl: undefined,
+  jwtAlgorithms: undefined,
+  jwtIssuers: [],
+  jwtAudiences: [],
+  anonymous: undefined,
+  authorizeUrl: undefined,
+  authorizeKey: undefined,
+  allowedHosts: undefined,
+  trustedProxies: [],
+} satisfies Partial<Config>
+
+/** Whether tokens can be verified. */
+function takesTokens({ jwtSecrets, jwtPublicKeys, jwksUrl }: Config): boolean {
+  return jwtSecrets.length + jwtPublicKeys.length > 0 || jwksUrl !== undefined
+}
+
+/** Whether callers must say who they are; else everybody on this machine may do everything. */
+export function isLocked(config: Config): boolean {
+  return config.apiKeys.length > 0 || takesTokens(config)
+}
+
+/** For the log. */
+export function modeOf(config: Config): 'open' | 'locked' {
+  return isLocked(config) ? 'locked' : 'open'
+}
+
+/** A gateway that looks locked and is open is worse than either. */
+function judgeDoors(
+  config: Config,
+  said: { readonly [F in keyof Config]?: string },
+  problems: ConfigProblem[],
+): void {
+  const of = (field: keyof Config) => said[field] ?? DEFAULT
+  const keys = 'SLUICE_JWT_SECRET, SLUICE_JWT_PUBLIC_KEY, SLUICE_JWKS_URL or SLUICE_API_KEY'
+  if (!isLocked(config)) {
+    if (!isLoopback(config.host)) {
+      const fault = 'others could reach it, and it has no keys, so that anybody might do anything'
+      const advice = `set ${keys}; or listen on 127.0.0.1`
+      problems.push({ source: of('host'), fault, advice })
+    }
+    const useless = [
+      'anonymous',
+      'authorizeUrl',
+      'jwtIssuers',
+      'jwtAudiences',
+      'jwtAlgorithms',
+    ] as const
+    for (const field of useless) {
+      if (of(field) === DEFAULT) continue
+      const fault = 'without keys the gateway is open to all of this machine, whatever this says'
+      problems.push({ source: of(field), fault, advice: `set ${keys}, or remove it` })
+    }
+  } else if (!takesTokens(config)) {
+    for (const field of ['jwtIssuers', 'jwtAudiences', 'jwtAlgorithms'] as const) {
+      if (of(field) === DEFAULT) continue
+      const fault = 'there is no key that a token could be verified with'
+      const advice = 'set SLUICE_JWT_SECRET, SLUICE_JWT_PUBLIC_KEY or SLUICE_JWKS_URL, or remove it'
+      problems.push({ source: of(field), fault, advice })
+    }
+  }
+  if (config.authorizeKey !== undefined && config.authorizeUrl === undefined) {
+    const fault = 'there is nobody to send it to'
+    problems.push({ source: of('authorizeKey'), fault, advice: 'set SLUICE_AUTHORIZE_URL as well' })
+  }
 }
 
 function findValue(
@@ -123,7 +192,8 @@ function findValue(
   if (spec.fileOnly !== true) {
     if (flags[flag] !== undefined) return { source: `--${flag}`, value: flags[flag] }
     // An empty variable is an unset one: what `SLUICE_X=${X}` of a compose file leaves behind.
-    if (text(env[variable])) return { source: variable, value: env[variable] }
+    const given = spec.locks === true ? env[variable] !== undefined : text(env[variable])
+    if (given) return { source: variable, value: env[variable] }
   }
   if (file[spec.key] !== undefined) {
     return { source: `${fileName}: ${spec.key}`, value: file[spec.key] }
@@ -138,23 +208,22 @@ function findUnknown(
   fileName: string,
   problems: ConfigProblem[],
 ): void {
-  const judge = (source: string, name: string, known: string[], refused: string[]) => {
-    if (refused.includes(name)) problems.push({ source, ...NO_AUTHENTICATION })
-    else if (!known.includes(name)) problems.push({ source, ...unknown(name, known) })
+  const judge = (source: string, name: string, known: string[]) => {
+    if (!known.includes(name)) problems.push({ source, ...unknown(name, known) })
   }
   const variables = OPTIONS.flatMap((o) => o.variable ?? []).concat(OTHER_VARIABLES)
   for (const name of Object.keys(env)) {
     if (!name.startsWith('SLUICE_') || env[name] === undefined) continue
     if (name === 'SLUICE_CHANNELS') problems.push({ source: name, ...FILE_ONLY })
-    else judge(name, name, variables, REFUSED.map(variableOf))
+    else judge(name, name, variables)
   }
   const flagNames = OPTIONS.flatMap((o) => o.flag ?? [])
   for (const name of Object.keys(flags)) {
     if (name === 'channels') problems.push({ source: '--channels', ...FILE_ONLY })
-    else judge(`--${name}`, name, flagNames, REFUSED.map(dashed))
+    else judge(`--${name}`, name, flagNames)
   }
   const keys = OPTIONS.flatMap((o) => o.key ?? [])
-  for (const name of Object.keys(file)) judge(`${fileName}: ${name}`, name, keys, REFUSED)
+  for (const name of Object.keys(file)) judge(`${fileName}: ${name}`, name, keys)
 }
 
 const FILE_ONLY = {

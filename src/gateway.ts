@@ -1,6 +1,10 @@
 /** The parts of a gateway and their order: log, hub, routes. */
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
-import { type Config, createRetention } from './config.js'
+import { createAccess } from './auth/access.js'
+import type { Shared } from './auth/shared.js'
+import { createSharedMemory } from './auth/shared-memory.js'
+import { createSharedRedis } from './auth/shared-redis.js'
+import { type Config, createRetention, isLocked } from './config.js'
 import { type PeerWatchOptions, watchPeers } from './http/dead-peers.js'
 import { createHub, type Hub } from './hub/hub.js'
 import { startIngest } from './ingest/ingest.js'
@@ -18,7 +22,10 @@ import type { RouteContext } from './routes/context.js'
 import { publishRoutes } from './routes/events/publish.js'
 import { subscribeRoutes } from './routes/events/subscribe.js'
 import { healthRoutes } from './routes/health.js'
+import { revocationRoutes } from './routes/revocations.js'
 import { validatorCompiler } from './routes/schemas.js'
+import { sessionRoutes } from './routes/sessions.js'
+import { ticketRoutes } from './routes/tickets.js'
 import type { Question } from './workers/messages.js'
 import { noSiblings, type Siblings } from './workers/siblings.js'
 
@@ -28,18 +35,27 @@ const METHODS = new Map([
   ['/v1/events/stream', ['POST']],
   ['/v1/channels', ['GET', 'HEAD', 'DELETE']],
   ['/v1/channels/close', ['POST']],
+  ['/v1/tickets', ['POST']],
+  ['/v1/sessions/token', ['POST']],
+  ['/v1/revocations', ['GET', 'HEAD', 'POST', 'DELETE']],
   ['/healthz', ['GET', 'HEAD']],
   ['/readyz', ['GET', 'HEAD']],
 ])
 
+const ROUTES = [
+  publishRoutes,
+  subscribeRoutes,
+  channelRoutes,
+  ticketRoutes,
+  sessionRoutes,
+  revocationRoutes,
+  healthRoutes,
+]
+
 /** Clocks that a test sets, so that it needn't wait for the real ones. No option for operators. */
 export interface GatewayInternals {
-  /** The hub's clock: milliseconds since the epoch. */
+  /** The clock of the hub and of whatever ends: milliseconds since the epoch. */
   readonly now?: () => number
-  /** Milliseconds in which a body that is read whole must have arrived. */
-  readonly bodyMs?: number
-  /** Milliseconds without a byte after which a streamed body is given up. */
-  readonly uploadIdleMs?: number
   /** How vanished peers are found. */
   readonly peers?: PeerWatchOptions
 }
@@ -56,11 +72,18 @@ export interface GatewayOptions {
 
 interface Store {
   readonly log: Log
+  /** What gateways agree on beside the log. */
+  readonly shared: Shared
   /** For publishers that speak to the store itself. */
   readonly intake?: Intake
 }
 
-function createStore(config: Config, logger: Logger, settingsTold: boolean): Store {
+function createStore(
+  config: Config,
+  logger: Logger,
+  settingsTold: boolean,
+  now: () => number,
+): Store {
   const { partitions, redisUrl: url, redisPrefix: prefix, memoryLimitBytes } = config
   const minReplicas = config.redisMinReplicas
   const retentionFor = createRetention(config)
@@ -68,9 +91,11 @@ function createStore(config: Config, logger: Logger, settingsTold: boolean): Sto
     const log = createRedisLog({
       ...{ url, prefix, partitions, minReplicas, retentionFor, logger, settingsTold },
     })
-    return config.ingest ? { log, intake: log.intake } : { log }
+    const shared = createSharedRedis(log.intake, { logger })
+    return config.ingest ? { log, shared, intake: log.intake } : { log, shared }
   }
-  return { log: createMemoryLog({ partitions, retentionFor, limitBytes: memoryLimitBytes }) }
+  const log = createMemoryLog({ partitions, retentionFor, limitBytes: memoryLimitBytes })
+  return { log, shared: createSharedMemory({ now }) }
 }
 
 /** How often a shutdown looks whether everybody has gone, in ms. */
@@ -88,10 +113,12 @@ async function idle(hub: Hub, ms: number): Promise<void> {
 export const gatewayPlugin: FastifyPluginAsync<GatewayOptions> = async (app, options) => {
   const { config, logger, internals = {}, siblings = noSiblings, settingsTold = false } = options
   const { heartbeatMs, maxAgeMs, maxStreams, maxChannels, maxEventBytes } = config
-  const { log, intake } = createStore(config, logger, settingsTold)
+  const { uploadIdleMs, maxUploadBytes } = config
+  const now = internals.now ?? Date.now
+  const { log, shared, intake } = createStore(config, logger, settingsTold, now)
+  const access = createAccess({ settings: config, locked: isLocked(config), shared, logger, now })
   const hub = createHub({
-    ...{ log, heartbeatMs, maxAgeMs, maxStreams },
-    ...(internals.now && { now: internals.now }),
+    ...{ log, heartbeatMs, maxAgeMs, maxStreams, now },
   })
   const peers = watchPeers(
     internals.peers ?? {
@@ -107,6 +134,7 @@ export const gatewayPlugin: FastifyPluginAsync<GatewayOptions> = async (app, opt
   siblings.answerWith(own)
 
   await log.start(hub.listener)
+  await access.start()
   hub.start()
   const ingest = intake && startIngest({ intake, logger, maxEventBytes })
   // preClose comes before Fastify waits for requests in flight: the last moment at which a stream
@@ -124,26 +152,23 @@ export const gatewayPlugin: FastifyPluginAsync<GatewayOptions> = async (app, opt
   app.addHook('onClose', async () => {
     peers.stop()
     hub.stop()
+    await access.stop()
     await log.stop()
   })
 
   app.setValidatorCompiler(validatorCompiler)
   await registerBrowsers(app, config.corsOrigins)
   registerProblems(app, METHODS, logger)
-  registerAuthentication(app)
-  registerBodies(app, { maxBytes: config.maxBodyBytes, bodyMs: internals.bodyMs })
+  registerAuthentication(app, access)
+  registerBodies(app, { maxBytes: config.maxBodyBytes, bodyMs: config.bodyMs })
   const context: RouteContext = {
-    hub,
-    log,
-    logger,
-    limits: { maxChannels, maxEventBytes, uploadIdleMs: internals.uploadIdleMs },
+    ...{ hub, log, access, shared, now, logger },
+    limits: { maxChannels, maxEventBytes, uploadIdleMs, maxUploadBytes },
     draining: () => draining,
     async total(question) {
       const others = await siblings.ask(question)
       return { count: own(question) + others.count, partial: others.partial }
     },
   }
-  for (const routes of [publishRoutes, subscribeRoutes, channelRoutes, healthRoutes]) {
-    routes(app as FastifyInstance, context)
-  }
+  for (const routes of ROUTES) routes(app as FastifyInstance, context)
 }

@@ -16,6 +16,8 @@ import fastifyPlugin from 'fastify-plugin'
 import { type Config, ConfigError, loadConfig } from './config.js'
 import { gatewayPlugin } from './gateway.js'
 import { type Logger, silentLogger } from './logger.js'
+import { registerHeaders } from './plugins/headers.js'
+import { defaultHosts, registerHosts } from './plugins/hosts.js'
 import { type Gateway, startGateway } from './server.js'
 
 export { type Config, ConfigError, loadConfig } from './config.js'
@@ -33,7 +35,7 @@ type Size = string | number
  * wrong or unknown one throws a ConfigError that says what to do. Variables are not read.
  */
 export interface SluiceOptions {
-  /** Address to listen on, loopback only. `createGateway` alone. Default `127.0.0.1`. */
+  /** Address to listen on; beyond loopback with keys only. `createGateway` alone. Default `127.0.0.1`. */
   readonly host?: string
   /** Port; 0 takes a free one. `createGateway` alone. Default 8080. */
   readonly port?: number
@@ -47,6 +49,40 @@ export interface SluiceOptions {
   readonly partitions?: number
   /** With Redis: take what others PUBLISH or XADD there. Default `on`. */
   readonly ingest?: boolean | 'on' | 'off'
+  /** Keys of backends: whoever sends one may do everything. Default none. */
+  readonly apiKey?: string | readonly string[]
+  /** Secrets that tokens are signed with (HS256, HS384, HS512). Default none. */
+  readonly jwtSecret?: string | readonly string[]
+  /** Public keys of those who sign tokens: PEM, or a path. Default none. */
+  readonly jwtPublicKey?: string | readonly string[]
+  /** Where such keys are published as a JWKS. Default none. */
+  readonly jwksUrl?: string
+  /** Algorithms that are accepted. Default: those that fit the keys. */
+  readonly jwtAlgorithms?: string | readonly string[]
+  /** What `iss` of a token must be. Default: anything. */
+  readonly jwtIssuer?: string | readonly string[]
+  /** What `aud` of a token must have. Default: anything. */
+  readonly jwtAudience?: string | readonly string[]
+  /** Claim that holds the rights. Default `sluice`. */
+  readonly jwtClaim?: string
+  /** How far the clock of whoever signs tokens may be off. Default `30s`. */
+  readonly jwtTolerance?: Duration
+  /** Cookie that may hold a token. Default `__Host-sluice`. */
+  readonly cookie?: string
+  /** What callers without a token may do: `public:**=subscribe`, or as in a token. Default nothing. */
+  readonly anonymous?: string | { readonly channels: Readonly<Record<string, readonly string[]>> }
+  /** Endpoint that is asked on subscribe and publish, too. Default none. */
+  readonly authorizeUrl?: string
+  /** Bearer token that it is sent. Default none. */
+  readonly authorizeKey?: string
+  /** How long its answers count. Default `10s`. */
+  readonly authorizeCache?: Duration
+  /** How long it may take. Default `2s`. */
+  readonly authorizeTimeout?: Duration
+  /** Names in the Host header. Default: those of this machine where there are no keys, else any. */
+  readonly allowedHosts?: string | readonly string[]
+  /** Proxies whose X-Forwarded-For counts. `createGateway` alone: an application has `trustProxy`. */
+  readonly trustedProxies?: string | readonly string[]
   /** Origins of pages that may call. Default `loopback`. */
   readonly corsOrigins?: string | readonly string[]
   /** Silence after which a stream gets a sign of life. Default `15s`. */
@@ -73,6 +109,28 @@ export interface SluiceOptions {
   readonly maxEventSize?: Size
   /** A body that is read whole. Default `4mb`. */
   readonly maxBodySize?: Size
+  /** A streamed body as a whole; 0 = no limit. Default `1gb`. */
+  readonly maxUploadSize?: Size
+  /** Head of a request. `createGateway` alone. Default `32kb`. */
+  readonly maxHeadSize?: Size
+  /** URL of a request. `createGateway` alone. Default `24kb`. */
+  readonly maxUrlLength?: Size
+  /** Time in which a head must have come. `createGateway` alone. Default `8s`. */
+  readonly headTimeout?: Duration
+  /** Time in which a body that is read whole must have come. Default `8s`. */
+  readonly bodyTimeout?: Duration
+  /** Silence after which a streamed body is given up. Default `60s`. */
+  readonly uploadTimeout?: Duration
+  /** Streams of one subject at one time; 0 = no limit. Default 100. */
+  readonly maxStreamsPerSubject?: number
+  /** Streams from one address at one time; 0 = no limit. Default 1,000. */
+  readonly maxStreamsPerAddress?: number
+  /** Streams, polls and tickets that one subject may open. Default `300/m`. */
+  readonly streamRate?: string
+  /** Events that one subject may publish. Default `100/s`. */
+  readonly publishRate?: string
+  /** Events that all subjects may publish on one channel. Default `1000/s`. */
+  readonly channelRate?: string
   /** Longest wait for readers and requests at a shutdown. Default `10s`. */
   readonly drainTime?: Duration
   /** Default: silent. A pino logger or Fastify's own (`app.log`) fits. */
@@ -94,7 +152,11 @@ function configOf(options: SluiceOptions & Registration): Config {
 export const sluice: FastifyPluginAsync<SluiceOptions> = fastifyPlugin(
   async (app, options: SluiceOptions) => {
     const { logger = silentLogger } = options
-    await gatewayPlugin(app, { config: configOf(options), logger })
+    const config = configOf(options)
+    registerHeaders(app)
+    // Where an application listens is its own affair: without keys it is for this machine.
+    registerHosts(app, config.allowedHosts ?? defaultHosts(config, true))
+    await gatewayPlugin(app, { config, logger })
   },
   { name: 'sluice', fastify: '5.x', encapsulate: true },
 )

@@ -3,24 +3,22 @@ import type { Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { promisify } from 'node:util'
 import fastify from 'fastify'
-import type { Config } from './config.js'
+import { type Config, isLoopback } from './config.js'
 import { type GatewayInternals, gatewayPlugin } from './gateway.js'
 import { type Logger, silentLogger } from './logger.js'
 import { registerBrowsers } from './plugins/browsers.js'
+import { registerHeaders } from './plugins/headers.js'
+import { defaultHosts, registerHosts } from './plugins/hosts.js'
 import { sendNotFound, sendProblem, toSluiceError } from './plugins/problems.js'
 import { SluiceError } from './wire/errors.js'
 import { noSiblings, type Siblings } from './workers/siblings.js'
 
-/** Milliseconds in which a request's head must have arrived (slow-loris). */
-const HEADERS_MS = 8_000
-/** How often that is looked at; Node's default of 30 s would leave slow senders that long. */
+/** How often it is looked at whether heads have come in time; Node's default of 30 s would leave slow senders that long. */
 const HEADERS_CHECK_MS = 1_000
 /** Longer than proxies keep an idle upstream connection (nginx: 60 s): who closes first decides who loses a request. */
 const KEEP_ALIVE_MS = 75_000
 /** Bytes that may wait in one socket before its stream is called slow. */
 const SOCKET_MARK = 64 * 1024
-/** Bytes of a request's head: a hundred channels in a query fit, a flood doesn't. */
-const MAX_HEADER_BYTES = 32 * 1024
 /** Milliseconds that the start and the end of a part may take, beside the drain. */
 const PLUGIN_MS = 15_000
 /** Milliseconds that a shutdown leaves to answers on their way, and how often it looks. */
@@ -34,15 +32,10 @@ export interface Gateway {
   close(): Promise<void>
 }
 
-export interface ServerInternals extends GatewayInternals {
-  /** Milliseconds in which a request's head must have arrived. */
-  readonly headersMs?: number
-}
-
 interface ServerOptions {
   /** Default: silent. */
   readonly logger?: Logger
-  readonly internals?: ServerInternals
+  readonly internals?: GatewayInternals
   /** The other workers under the same port. Default: there are none. */
   readonly siblings?: Siblings
   /** Another worker has said already how Redis is set. Default false. */
@@ -53,7 +46,6 @@ interface ServerOptions {
 export async function startGateway(config: Config, options: ServerOptions = {}): Promise<Gateway> {
   const { logger = silentLogger, internals = {} } = options
   const { siblings = noSiblings, settingsTold = false } = options
-  const { headersMs = HEADERS_MS } = internals
   const app = fastify({
     logger: false,
     // Bodies have their own limits, by what they are.
@@ -66,25 +58,31 @@ export async function startGateway(config: Config, options: ServerOptions = {}):
     pluginTimeout: config.drainMs + PLUGIN_MS,
     // Who comes while the gateway shuts down is told so in the gateway's own words.
     return503OnClosing: false,
+    // Whose word counts for where a request comes from; false: nobody's.
+    trustProxy: config.trustedProxies.length > 0 && [...config.trustedProxies],
     // What the router itself refuses.
     frameworkErrors: (error, _request, reply) =>
       void sendProblem(reply, toSluiceError(error, logger)),
     http: {
-      headersTimeout: headersMs,
-      connectionsCheckingInterval: Math.min(HEADERS_CHECK_MS, headersMs),
+      headersTimeout: config.headMs,
+      connectionsCheckingInterval: Math.min(HEADERS_CHECK_MS, config.headMs),
       highWaterMark: SOCKET_MARK,
-      maxHeaderSize: MAX_HEADER_BYTES,
+      maxHeaderSize: config.maxHeadBytes,
       // Node would refuse in words of its own.
       requireHostHeader: false,
     },
     clientErrorHandler,
   })
+  registerHeaders(app)
   app.addHook('onRequest', (request, _reply, next) => {
-    const { httpVersion, headers } = request.raw
+    const { httpVersion, headers, url = '' } = request.raw
     // RFC 9112 § 3.2.
     const nameless = httpVersion === '1.1' && headers.host === undefined
-    next(nameless ? new SluiceError('request_invalid', { detail: 'Host is missing' }) : undefined)
+    if (nameless) next(new SluiceError('request_invalid', { detail: 'Host is missing' }))
+    else if (url.length > config.maxUrlLength) next(new SluiceError('url_too_long'))
+    else next()
   })
+  registerHosts(app, config.allowedHosts ?? defaultHosts(config, !isLoopback(config.host)))
   app.setErrorHandler((error, _request, reply) => sendProblem(reply, toSluiceError(error, logger)))
   await registerBrowsers(app, config.corsOrigins)
   await app.register(gatewayPlugin, {

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import t from 'tap'
@@ -10,6 +11,11 @@ import {
   nearest,
   OPTIONS,
 } from '../src/config.js'
+
+const { publicKey, privateKey } = generateKeyPairSync('ed25519', {
+  publicKeyEncoding: { type: 'spki', format: 'pem' },
+  privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+})
 
 function problems(sources: ConfigSources) {
   try {
@@ -37,17 +43,45 @@ t.test('without any setting it is a gateway for this machine, in memory', async 
     redisMinReplicas: 0,
     partitions: 1,
     ingest: true,
+    apiKeys: [],
+    jwtSecrets: [],
+    jwtPublicKeys: [],
+    jwksUrl: undefined,
+    jwtAlgorithms: undefined,
+    jwtIssuers: [],
+    jwtAudiences: [],
+    jwtClaim: 'sluice',
+    jwtToleranceMs: 30_000,
+    cookie: '__Host-sluice',
+    anonymous: undefined,
+    authorizeUrl: undefined,
+    authorizeKey: undefined,
+    authorizeCacheMs: 10_000,
+    authorizeTimeoutMs: 2_000,
     corsOrigins: 'loopback',
+    allowedHosts: undefined,
+    trustedProxies: [],
     heartbeatMs: 15_000,
     maxAgeMs: 0,
     retentionEvents: 10_000,
     retentionAgeMs: 86_400_000,
     channels: [],
     memoryLimitBytes: 512 * 2 ** 20,
-    maxStreams: 20_000,
-    maxChannels: 1000,
+    maxHeadBytes: 32 * 1024,
+    maxUrlLength: 24 * 1024,
+    headMs: 8_000,
+    bodyMs: 8_000,
+    uploadIdleMs: 60_000,
     maxEventBytes: 256 * 1024,
     maxBodyBytes: 4 * 2 ** 20,
+    maxUploadBytes: 2 ** 30,
+    maxStreams: 20_000,
+    maxStreamsPerSubject: 100,
+    maxStreamsPerAddress: 1000,
+    maxChannels: 1000,
+    streamRate: { amount: 300, ms: 60_000 },
+    publishRate: { amount: 100, ms: 1_000 },
+    channelRate: { amount: 1000, ms: 1_000 },
     logLevel: 'info',
     drainMs: 10_000,
   } satisfies Config)
@@ -124,25 +158,101 @@ t.test('an empty variable is an unset one', async (t) => {
   t.equal(loadConfig({ env: { SLUICE_PORT: '', SLUICE_REDIS_URL: '' } }).port, 8080)
 })
 
-t.test('a secret that nothing would check is refused, even an empty one', async (t) => {
-  for (const name of ['SLUICE_JWT_SECRET', 'SLUICE_JWKS_URL', 'SLUICE_API_KEY']) {
+const SECRET = 'a secret of thirty-two characters'
+const KEY = 'a-key-of-twenty-characters'
+
+t.test('a secret that is too short, or empty, is refused and never repeated', async (t) => {
+  for (const name of ['SLUICE_JWT_SECRET', 'SLUICE_API_KEY', 'SLUICE_JWT_PUBLIC_KEY']) {
     for (const value of ['hunter2', '']) {
       const [problem] = problems({ env: { [name]: value } })
-      t.match(problem, { source: name, fault: /no authentication; it serves loopback only/ })
+      t.match(problem, { source: name }, `${name}=${value}`)
       t.notMatch(JSON.stringify(problem), 'hunter2')
     }
   }
-  t.match(problems({ flags: { 'api-key': 'x' } }), [{ fault: /no authentication/ }])
-  t.match(problems(file({ jwtSecret: 'x' })), [{ fault: /no authentication/ }])
+  t.match(problems({ env: { SLUICE_JWKS_URL: '' } }), [{ source: /^SLUICE_JWKS_URL/ }])
+  t.match(problems({ env: { SLUICE_JWT_SECRET: `${SECRET},short` } }), [{ fault: /too short/ }])
+  t.match(problems({ env: { SLUICE_JWT_PUBLIC_KEY: privateKey } }), [{ fault: /private key/ }])
 })
 
-t.test('only this machine can be listened to', async (t) => {
+t.test('several secrets and keys may count at once, so that they can be changed', async (t) => {
+  const env = { SLUICE_JWT_SECRET: `${SECRET}, ${SECRET}2`, SLUICE_API_KEY: `${KEY},${KEY}2` }
+  t.match(loadConfig({ env }), {
+    jwtSecrets: [SECRET, `${SECRET}2`],
+    apiKeys: [KEY, `${KEY}2`],
+  })
+  t.match(loadConfig(file({ apiKey: [KEY, `${KEY}2`] })), { apiKeys: [KEY, `${KEY}2`] })
+  const pems = loadConfig({ env: { SLUICE_JWT_PUBLIC_KEY: publicKey + publicKey } }).jwtPublicKeys
+  t.strictSame(pems, [publicKey.trim(), publicKey.trim()])
+  const oneLine = publicKey.replaceAll('\n', '\\n')
+  t.strictSame(loadConfig({ env: { SLUICE_JWT_PUBLIC_KEY: oneLine } }).jwtPublicKeys, [
+    publicKey.trim(),
+  ])
+})
+
+t.test('without keys only this machine can be listened to', async (t) => {
   for (const host of ['127.0.0.1', '127.1.2.3', '::1', 'localhost']) {
     t.equal(loadConfig({ env: { SLUICE_HOST: host } }).host, host)
   }
-  const beyond = ['0.0.0.0', '::', '192.168.1.2', '127.0.0.1.example', '127.0.0.256', 'gate']
-  for (const host of [...beyond, '::ffff:127.0.0.1']) {
-    t.match(problems({ env: { SLUICE_HOST: host } }), [{ advice: /nginx\.conf/ }], host)
+  for (const host of [
+    '0.0.0.0',
+    '::',
+    '192.168.1.2',
+    '127.0.0.1.example',
+    'gate',
+    '::ffff:127.0.0.1',
+  ]) {
+    const found = problems({ env: { SLUICE_HOST: host } })
+    t.match(found, [{ source: 'SLUICE_HOST', advice: /SLUICE_API_KEY.*127\.0\.0\.1/ }], host)
+    for (const keys of [{ SLUICE_JWT_SECRET: SECRET }, { SLUICE_API_KEY: KEY }]) {
+      t.equal(loadConfig({ env: { SLUICE_HOST: host, ...keys } }).host, host)
+    }
+  }
+  t.match(problems({ env: { SLUICE_HOST: 'a b' } }), [{ fault: 'it is not an address' }])
+})
+
+t.test('what only counts with keys is refused without', async (t) => {
+  const useless = {
+    SLUICE_ANONYMOUS: 'public:*=subscribe',
+    SLUICE_AUTHORIZE_URL: 'http://127.0.0.1/may',
+    SLUICE_JWT_ISSUER: 'me',
+    SLUICE_JWT_AUDIENCE: 'you',
+    SLUICE_JWT_ALGORITHMS: 'RS256',
+  }
+  for (const [name, value] of Object.entries(useless)) {
+    t.match(problems({ env: { [name]: value } }), [{ source: name, fault: /open to all/ }], name)
+  }
+  const env = { SLUICE_API_KEY: KEY, SLUICE_JWT_ISSUER: 'me' }
+  t.match(problems({ env }), [{ source: 'SLUICE_JWT_ISSUER', fault: /no key that a token/ }])
+  t.match(problems({ env: { SLUICE_AUTHORIZE_KEY: KEY } }), [{ fault: /nobody to send it to/ }])
+})
+
+t.test('rights, rates, hosts and proxies are read as people write them', async (t) => {
+  const env = {
+    SLUICE_API_KEY: KEY,
+    SLUICE_ANONYMOUS: 'public:**=subscribe chat:*=subscribe,publish',
+    SLUICE_PUBLISH_RATE: '600/m',
+    SLUICE_CHANNEL_RATE: '0',
+    SLUICE_ALLOWED_HOSTS: 'Sluice.example, localhost:8080',
+    SLUICE_TRUSTED_PROXIES: 'loopback,10.0.0.0/8',
+  }
+  t.match(loadConfig({ env }), {
+    anonymous: { channels: { 'public:**': ['subscribe'], 'chat:*': ['subscribe', 'publish'] } },
+    publishRate: { amount: 600, ms: 60_000 },
+    channelRate: { amount: 0 },
+    allowedHosts: ['sluice.example', 'localhost:8080'],
+    trustedProxies: ['loopback', '10.0.0.0/8'],
+  })
+  const wrong = {
+    SLUICE_ANONYMOUS: 'public:**=subscribe',
+    SLUICE_PUBLISH_RATE: '600/x',
+    SLUICE_ALLOWED_HOSTS: 'https://a.example',
+    SLUICE_TRUSTED_PROXIES: '10.0.0.0/99',
+    SLUICE_JWKS_URL: 'ftp://x',
+    SLUICE_JWT_ALGORITHMS: 'none',
+    SLUICE_COOKIE: 'a b',
+  }
+  for (const [name, value] of Object.entries(wrong)) {
+    t.match(problems({ env: { [name]: value } }), [{ source: new RegExp(`^${name}`) }], name)
   }
 })
 

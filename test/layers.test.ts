@@ -25,11 +25,13 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'publish/': SEAM,
   // Publishers that speak to Redis: beside its log, not to be had without it.
   'ingest/': ['log/', 'publish/', 'logger.ts', 'node:', 'ioredis', ...SEAM],
-  'limits.ts': ['wire/'],
+  // Who may do what. Beside the log's Redis: what gateways agree on is kept there.
+  'auth/': ['log/', 'limits.ts', 'logger.ts', 'node:', 'jose', 'ioredis', ...SEAM],
+  'limits.ts': [],
   'logger.ts': [],
   'metrics.ts': ['wire/'],
   // Where Redis is, is judged before anything is connected.
-  'config/': ['log/redis/address.ts', ...SEAM, 'node:'],
+  'config/': ['auth/', 'limits.ts', 'log/redis/address.ts', ...SEAM, 'node:'],
   'config.ts': ['config/', ...SEAM, 'node:'],
   // The domain: neither Fastify nor Redis.
   'hub/': ['log/gap.ts', 'limits.ts', 'metrics.ts', 'node:', ...SEAM],
@@ -37,10 +39,20 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'workers/': ['config.ts', 'logger.ts', 'node:'],
   // HTTP.
   'http/': ['hub/', 'limits.ts', 'metrics.ts', 'node:', ...SEAM],
-  'plugins/': ['config.ts', 'config/', ...DOMAIN, ...WEB],
-  'routes/': ['config.ts', 'config/', 'plugins/', 'workers/', 'publish/', ...DOMAIN, ...WEB],
+  'plugins/': ['auth/', 'config.ts', 'config/', ...DOMAIN, ...WEB],
+  'routes/': [
+    'auth/',
+    'config.ts',
+    'config/',
+    'plugins/',
+    'workers/',
+    'publish/',
+    ...DOMAIN,
+    ...WEB,
+  ],
   // The parts put together.
   'gateway.ts': [
+    'auth/',
     'config.ts',
     'logger.ts',
     'log/',
@@ -61,7 +73,16 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     ...DOMAIN,
     ...WEB,
   ],
-  'index.ts': ['config.ts', 'logger.ts', 'gateway.ts', 'server.ts', 'log/log.ts', 'wire/', ...WEB],
+  'index.ts': [
+    'config.ts',
+    'logger.ts',
+    'plugins/',
+    'gateway.ts',
+    'server.ts',
+    'log/log.ts',
+    'wire/',
+    ...WEB,
+  ],
   'cli/': [
     'server.ts',
     'config.ts',

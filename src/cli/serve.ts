@@ -4,7 +4,7 @@ import { basename, relative } from 'node:path'
 import { parseArgs } from 'node:util'
 import closeWithGrace from 'close-with-grace'
 import type { Logger } from 'pino'
-import { type Config, loadConfig, OPTIONS } from '../config.js'
+import { type Config, loadConfig, modeOf, OPTIONS } from '../config.js'
 import type { Gateway } from '../server.js'
 import { CLOSING_MS, FATAL } from './closing.js'
 import { type Command, type Io, UsageError } from './command.js'
@@ -88,7 +88,7 @@ async function serve(args: readonly string[], io: Io): Promise<number | undefine
     return refuse(error, config, io)
   }
   const log = config.redisUrl === undefined ? 'memory' : 'redis'
-  logger.info({ address: gateway.url, log, mode: 'open' }, 'listening')
+  logger.info({ address: gateway.url, log, mode: modeOf(config) }, 'listening')
   greet(gateway.url)
 
   // A terminal that was closed takes no more: the gateway must end properly, not over its own log.

@@ -3,7 +3,7 @@ import cluster from 'node:cluster'
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import closeWithGrace from 'close-with-grace'
-import type { Config } from '../config.js'
+import { type Config, modeOf } from '../config.js'
 import { createCrew } from '../workers/crew.js'
 import { CLOSING_MS, FATAL } from './closing.js'
 import { EXIT, type Io } from './command.js'
@@ -44,7 +44,8 @@ export async function serveWithWorkers(
     crew.kill()
     return refuse(error, config, io)
   }
-  logger.info({ address: url, log: 'redis', mode: 'open', workers: config.workers }, 'listening')
+  const mode = modeOf(config)
+  logger.info({ address: url, log: 'redis', mode, workers: config.workers }, 'listening')
   listening(url)
   for (const stream of [io.stdout, io.stderr]) stream.on('error', () => {})
   closeWithGrace(

@@ -1,4 +1,5 @@
 /** The one table of options, and what follows from it for each: variable, flag, key, help. */
+import { LIMITS } from '../limits.js'
 import type { Config } from './types.js'
 import * as values from './values.js'
 
@@ -16,6 +17,8 @@ export interface Spec<T> {
   readonly fileOnly?: true
   /** May hold a password: never repeated in a message. */
   readonly secret?: true
+  /** A key: given but empty, it would leave a gateway open that its owner believes locked. */
+  readonly locks?: true
 }
 
 export const TABLE: { readonly [F in keyof Config]: Spec<Exclude<Config[F], undefined>> } = {
@@ -23,8 +26,8 @@ export const TABLE: { readonly [F in keyof Config]: Spec<Exclude<Config[F], unde
     key: 'host',
     fallback: '127.0.0.1',
     takes: 'address',
-    help: 'address to listen on; loopback only',
-    read: values.loopbackHost,
+    help: 'address to listen on; beyond loopback with keys only',
+    read: values.host,
   },
   port: {
     key: 'port',
@@ -76,12 +79,139 @@ export const TABLE: { readonly [F in keyof Config]: Spec<Exclude<Config[F], unde
     help: 'with Redis: take what others PUBLISH or XADD there',
     read: values.onOff,
   },
+  apiKeys: {
+    key: 'apiKey',
+    fallback: undefined,
+    takes: 'keys',
+    help: 'keys of backends, comma-separated: whoever sends one may do everything',
+    read: values.apiKeys,
+    secret: true,
+    locks: true,
+  },
+  jwtSecrets: {
+    key: 'jwtSecret',
+    fallback: undefined,
+    takes: 'secrets',
+    help: 'secrets that tokens are signed with (HS256, HS384, HS512), comma-separated',
+    read: values.jwtSecrets,
+    secret: true,
+    locks: true,
+  },
+  jwtPublicKeys: {
+    key: 'jwtPublicKey',
+    fallback: undefined,
+    takes: 'pem',
+    help: 'public keys of those who sign tokens: PEM, or the path of a file with it',
+    read: values.publicKeys,
+    secret: true,
+    locks: true,
+  },
+  jwksUrl: {
+    key: 'jwksUrl',
+    fallback: undefined,
+    takes: 'url',
+    help: 'where such keys are published as a JWKS',
+    read: values.webUrl,
+    locks: true,
+  },
+  jwtAlgorithms: {
+    key: 'jwtAlgorithms',
+    fallback: undefined,
+    takes: 'names',
+    help: 'algorithms that are accepted, e.g. RS256,EdDSA; unset: those that fit the keys',
+    read: values.algorithms,
+  },
+  jwtIssuers: {
+    key: 'jwtIssuer',
+    fallback: undefined,
+    takes: 'names',
+    help: 'what "iss" of a token must be, comma-separated; unset: anything',
+    read: values.names,
+  },
+  jwtAudiences: {
+    key: 'jwtAudience',
+    fallback: undefined,
+    takes: 'names',
+    help: 'what "aud" of a token must have, comma-separated; unset: anything',
+    read: values.names,
+  },
+  jwtClaim: {
+    key: 'jwtClaim',
+    fallback: 'sluice',
+    takes: 'text',
+    help: 'claim that holds the rights',
+    read: values.claimName,
+  },
+  jwtToleranceMs: {
+    key: 'jwtTolerance',
+    fallback: '30s',
+    takes: 'duration',
+    help: 'how far the clock of whoever signs tokens may be off',
+    read: values.duration(0, 10 * 60_000),
+  },
+  cookie: {
+    key: 'cookie',
+    fallback: '__Host-sluice',
+    takes: 'name',
+    help: 'cookie that may hold a token',
+    read: values.cookieName,
+  },
+  anonymous: {
+    key: 'anonymous',
+    fallback: undefined,
+    takes: 'rights',
+    help: 'what callers without a token may do, e.g. "public:**=subscribe"; unset: nothing',
+    read: values.rights,
+  },
+  authorizeUrl: {
+    key: 'authorizeUrl',
+    fallback: undefined,
+    takes: 'url',
+    help: 'endpoint of a backend that is asked on subscribe and publish, too',
+    read: values.webUrl,
+  },
+  authorizeKey: {
+    key: 'authorizeKey',
+    fallback: undefined,
+    takes: 'text',
+    help: 'what it is sent as a bearer token, so that it knows who asks',
+    read: values.secretText,
+    secret: true,
+  },
+  authorizeCacheMs: {
+    key: 'authorizeCache',
+    fallback: '10s',
+    takes: 'duration',
+    help: 'how long its answers count',
+    read: values.duration(0, values.HOUR),
+  },
+  authorizeTimeoutMs: {
+    key: 'authorizeTimeout',
+    fallback: '2s',
+    takes: 'duration',
+    help: 'how long it may take; then the answer is no',
+    read: values.duration(10, 60_000),
+  },
   corsOrigins: {
     key: 'corsOrigins',
     fallback: 'loopback',
     takes: 'origins',
     help: 'pages that may call, comma-separated; loopback = this machine’s',
     read: values.origins,
+  },
+  allowedHosts: {
+    key: 'allowedHosts',
+    fallback: undefined,
+    takes: 'hosts',
+    help: 'names in the Host header; any = all; unset: loopback where it listens there',
+    read: values.hosts,
+  },
+  trustedProxies: {
+    key: 'trustedProxies',
+    fallback: undefined,
+    takes: 'addresses',
+    help: 'proxies whose X-Forwarded-For counts, e.g. loopback,10.0.0.0/8; unset: none',
+    read: values.proxies,
   },
   heartbeatMs: {
     key: 'heartbeat',
@@ -126,34 +256,33 @@ export const TABLE: { readonly [F in keyof Config]: Spec<Exclude<Config[F], unde
     help: 'what the log in memory may hold',
     read: values.size(2 ** 20),
   },
-  maxStreams: {
-    key: 'maxStreams',
-    fallback: '20000',
-    takes: 'number',
-    help: 'streams open at one time',
-    read: values.whole(1, 1_000_000),
+  maxHeadBytes: { key: 'maxHeadSize', ...LIMITS.maxHeadSize, read: values.size(1024) },
+  maxUrlLength: { key: 'maxUrlLength', ...LIMITS.maxUrlLength, read: values.size(128) },
+  headMs: { key: 'headTimeout', ...LIMITS.headTimeout, read: values.duration(10, values.HOUR) },
+  bodyMs: { key: 'bodyTimeout', ...LIMITS.bodyTimeout, read: values.duration(10, values.HOUR) },
+  uploadIdleMs: {
+    key: 'uploadTimeout',
+    ...LIMITS.uploadTimeout,
+    read: values.duration(10, values.HOUR),
   },
-  maxChannels: {
-    key: 'maxChannels',
-    fallback: '1000',
-    takes: 'number',
-    help: 'channels on one stream',
-    read: values.whole(1, 100_000),
+  maxStreams: { key: 'maxStreams', ...LIMITS.maxStreams, read: values.whole(1, 1_000_000) },
+  maxStreamsPerSubject: {
+    key: 'maxStreamsPerSubject',
+    ...LIMITS.maxStreamsPerSubject,
+    read: values.whole(0, 1_000_000),
   },
-  maxEventBytes: {
-    key: 'maxEventSize',
-    fallback: '256kb',
-    takes: 'size',
-    help: 'data of one event',
-    read: values.size(1),
+  maxStreamsPerAddress: {
+    key: 'maxStreamsPerAddress',
+    ...LIMITS.maxStreamsPerAddress,
+    read: values.whole(0, 1_000_000),
   },
-  maxBodyBytes: {
-    key: 'maxBodySize',
-    fallback: '4mb',
-    takes: 'size',
-    help: 'body of one request; a streamed one has no limit',
-    read: values.size(1),
-  },
+  streamRate: { key: 'streamRate', ...LIMITS.streamRate, read: values.rate },
+  publishRate: { key: 'publishRate', ...LIMITS.publishRate, read: values.rate },
+  channelRate: { key: 'channelRate', ...LIMITS.channelRate, read: values.rate },
+  maxChannels: { key: 'maxChannels', ...LIMITS.maxChannels, read: values.whole(1, 100_000) },
+  maxEventBytes: { key: 'maxEventSize', ...LIMITS.maxEventSize, read: values.size(1) },
+  maxBodyBytes: { key: 'maxBodySize', ...LIMITS.maxBodySize, read: values.size(1) },
+  maxUploadBytes: { key: 'maxUploadSize', ...LIMITS.maxUploadSize, read: values.size(0) },
   logLevel: {
     key: 'logLevel',
     fallback: 'info',

@@ -1,5 +1,8 @@
 /** What a configuration holds: milliseconds and bytes, checked. */
 
+import type { RightsClaim } from '../auth/rights.js'
+import type { Rate } from '../auth/shared.js'
+
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent'
 
 /** Retention of the channels that match a pattern; what is left out is as for all channels. */
@@ -13,7 +16,7 @@ export interface ChannelRule {
 }
 
 export interface Config {
-  /** Address to listen on. Loopback only, for there is no authentication. Default 127.0.0.1. */
+  /** Address to listen on; beyond loopback only with keys. Default 127.0.0.1. */
   readonly host: string
   /** TCP port; 0 takes a free one. Default 8080. */
   readonly port: number
@@ -34,6 +37,40 @@ export interface Config {
   readonly ingest: boolean
   /** Origins of web pages that may call; `loopback` = those of this machine. Default `loopback`. */
   readonly corsOrigins: 'loopback' | readonly string[]
+  /** Keys of backends: whoever sends one may do everything. Default none. */
+  readonly apiKeys: readonly string[]
+  /** Secrets that tokens are signed with (HS256, HS384, HS512). Default none. */
+  readonly jwtSecrets: readonly string[]
+  /** PEM texts of public keys (RSA, EC, Ed25519) of those who sign tokens. Default none. */
+  readonly jwtPublicKeys: readonly string[]
+  /** Where such keys are published. Default undefined. */
+  readonly jwksUrl: string | undefined
+  /** Algorithms of tokens that are accepted. Default undefined: those that fit the keys. */
+  readonly jwtAlgorithms: readonly string[] | undefined
+  /** What `iss` of a token must be; empty: anything. Default empty. */
+  readonly jwtIssuers: readonly string[]
+  /** What `aud` of a token must have; empty: anything. Default empty. */
+  readonly jwtAudiences: readonly string[]
+  /** Claim that holds the rights. Default `sluice`. */
+  readonly jwtClaim: string
+  /** Milliseconds that the clock of whoever signs tokens may be off. Default 30,000. */
+  readonly jwtToleranceMs: number
+  /** Name of the cookie that may hold a token. Default `__Host-sluice`. */
+  readonly cookie: string
+  /** Rights of callers without a token. Default undefined: they have none. */
+  readonly anonymous: RightsClaim | undefined
+  /** Endpoint that is asked on subscribe and publish, beside the token's rights. Default undefined. */
+  readonly authorizeUrl: string | undefined
+  /** Bearer token that it is sent. Default undefined. */
+  readonly authorizeKey: string | undefined
+  /** Milliseconds that its answers count. Default 10,000. */
+  readonly authorizeCacheMs: number
+  /** Milliseconds that it may take. Default 2,000. */
+  readonly authorizeTimeoutMs: number
+  /** Names that may stand in the Host header; `any`; undefined: `loopback` where it listens there only or is open, else `any`. */
+  readonly allowedHosts: 'any' | 'loopback' | readonly string[] | undefined
+  /** Addresses of proxies whose X-Forwarded-For counts. Default none. */
+  readonly trustedProxies: readonly string[]
   /** Milliseconds of silence after which a stream gets a heartbeat. Default 15,000. */
   readonly heartbeatMs: number
   /** Milliseconds that a stream may live; 0 = without end. Default 0. */
@@ -46,6 +83,28 @@ export interface Config {
   readonly channels: readonly ChannelRule[]
   /** Bytes that the log in memory may hold. Default 512 MiB. */
   readonly memoryLimitBytes: number
+  /** Bytes of a request's head. Default 32 KiB. */
+  readonly maxHeadBytes: number
+  /** Characters of a URL. Default 24 Ki. */
+  readonly maxUrlLength: number
+  /** Milliseconds in which a request's head must have come. Default 8,000. */
+  readonly headMs: number
+  /** Milliseconds in which a body that is read whole must have come. Default 8,000. */
+  readonly bodyMs: number
+  /** Milliseconds without a byte after which a streamed body is given up. Default 60,000. */
+  readonly uploadIdleMs: number
+  /** Streams of one subject at one time; 0: no limit. Default 100. */
+  readonly maxStreamsPerSubject: number
+  /** Streams from one address at one time; 0: no limit. Default 1,000. */
+  readonly maxStreamsPerAddress: number
+  /** Streams, polls and tickets that one subject may open. Default 300 a minute. */
+  readonly streamRate: Rate
+  /** Events that one subject may publish. Default 100 a second. */
+  readonly publishRate: Rate
+  /** Events that all subjects may publish on one channel. Default 1,000 a second. */
+  readonly channelRate: Rate
+  /** Bytes of a streamed body; 0: no limit. Default 1 GiB. */
+  readonly maxUploadBytes: number
   /** Streams open at one time. Default 20,000. */
   readonly maxStreams: number
   /** Channels on one stream. Default 1,000. */

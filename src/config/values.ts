@@ -2,7 +2,12 @@
  * Readers of values: from text (a variable, a flag) or JSON (the file) to what the gateway works with.
  * Each returns the value or throws a Fault.
  */
+import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { availableParallelism } from 'node:os'
+import { parseRate } from '../auth/rates.js'
+import { compileRights, parseGrants, type RightsClaim } from '../auth/rights.js'
+import type { Rate } from '../auth/shared.js'
 import { AddressError, readAddress } from '../log/redis/address.js'
 import { compilePattern } from '../wire/channel.js'
 import { nearest } from './nearest.js'
@@ -100,15 +105,152 @@ export function size(min: number): (value: unknown) => number {
   }
 }
 
-export function loopbackHost(value: unknown): string {
-  const host = plain(value)
-  const octets = /^127\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(host)?.slice(1)
-  if (octets?.every((octet) => Number(octet) < 256)) return host
-  if (host === '::1' || host === 'localhost') return host
-  return fail(
-    'it is not a loopback address, and this version has no authentication',
-    'use 127.0.0.1 and put a proxy such as the nginx.conf shipped here in front',
+export function host(value: unknown): string {
+  const name = plain(value)
+  if (isIP(name) !== 0 || /^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252})$/.test(name)) return name
+  return fail('it is not an address', 'use 127.0.0.1, 0.0.0.0, ::1, or a name of this machine')
+}
+
+/** Whether only this machine can reach an address that is listened on. */
+export function isLoopback(host: string): boolean {
+  const octets = /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/
+  return octets.test(host) || host === '::1' || host === 'localhost'
+}
+
+/** A list, of a text with commas or of JSON. */
+function list(value: unknown): string[] {
+  const items = Array.isArray(value) ? value.map(plain) : plain(value).split(',')
+  return items.map((item) => item.trim()).filter((item) => item !== '')
+}
+
+/** Shortest secret, in characters: HS256 is worth as much as its secret (RFC 7518 § 3.2 asks for 32 bytes). */
+const MIN_SECRET = 32
+const MIN_API_KEY = 20
+
+function secrets(value: unknown, min: number): string[] {
+  const all = list(value)
+  const short = all.some((secret) => secret.length < min)
+  if (all.length > 0 && !short) return all
+  const advice = `give each at least ${min} characters, e.g. of \`openssl rand -base64 32\`; commas stand between several`
+  return fail(short ? 'a secret is too short' : 'it is empty, and locks nothing', advice)
+}
+
+export const jwtSecrets = (value: unknown): string[] => secrets(value, MIN_SECRET)
+
+export function apiKeys(value: unknown): string[] {
+  const keys = secrets(value, MIN_API_KEY)
+  if (keys.every((key) => /^[\x21-\x7e]+$/.test(key))) return keys
+  return fail('a key has characters that no header carries', 'use visible ASCII')
+}
+
+export function secretText(value: unknown): string {
+  return /^[\x21-\x7e]+$/.test(plain(value))
+    ? plain(value)
+    : fail('it is no key', 'use visible ASCII')
+}
+
+export function publicKeys(value: unknown): string[] {
+  const texts = Array.isArray(value) ? value.map(plain) : [plain(value)]
+  const pems = texts.flatMap((text) => {
+    // A variable often holds its line ends as \n.
+    const pem = text.includes('-----BEGIN') ? text.replaceAll('\\n', '\n') : readPem(text)
+    return pem.match(/-----BEGIN ([A-Z ]+)-----[^-]+-----END \1-----/g) ?? []
+  })
+  if (pems.length === 0) return fail('there is no PEM in it', 'give -----BEGIN PUBLIC KEY-----…')
+  if (pems.some((pem) => /^-----BEGIN [A-Z ]*PRIVATE KEY-/.test(pem))) {
+    return fail('it is a private key', 'the gateway needs the public one only')
+  }
+  return pems
+}
+
+function readPem(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return fail('it is neither PEM nor a file that can be read', 'give the text or a path')
+  }
+}
+
+export function webUrl(value: unknown): string {
+  const text = plain(value)
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url !== undefined && /^https?:$/.test(url.protocol)) return text
+  return fail('it is not a URL', 'write https://…')
+}
+
+export function algorithms(value: unknown): string[] {
+  const names = list(value)
+  const odd = names.find(
+    (name) => !/^(?:[HRP]S(?:256|384|512)|ES(?:256|384|512)|EdDSA)$/.test(name),
   )
+  if (names.length > 0 && odd === undefined) return names
+  return fail(
+    `${JSON.stringify(odd ?? '')} is not accepted`,
+    'name e.g. HS256, RS256, ES256, EdDSA',
+  )
+}
+
+export function names(value: unknown): string[] {
+  const all = list(value)
+  return all.length > 0 ? all : fail('it is empty', 'name at least one, or leave it out')
+}
+
+export function claimName(value: unknown): string {
+  const name = plain(value)
+  return name.length > 0 && name.length <= 200 ? name : fail('it is no name', 'use e.g. sluice')
+}
+
+export function cookieName(value: unknown): string {
+  // RFC 6265 § 4.1.1: a token of RFC 9110.
+  if (/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$/.test(plain(value))) return plain(value)
+  return fail('it is not a name for a cookie', 'use letters, digits, - and _')
+}
+
+export function rights(value: unknown): RightsClaim {
+  try {
+    const claim = typeof value === 'string' ? parseGrants(value) : (value as RightsClaim)
+    compileRights(claim, undefined)
+    return claim
+  } catch (error) {
+    return fail(
+      (error as Error).message,
+      'write e.g. "public:**=subscribe chat:*=subscribe,publish"',
+    )
+  }
+}
+
+export function rate(value: unknown): Rate {
+  try {
+    return parseRate(value)
+  } catch (error) {
+    return fail((error as Error).message, 'write e.g. 100/s, 600/m or 0')
+  }
+}
+
+export function hosts(value: unknown): 'any' | 'loopback' | readonly string[] {
+  const all = list(value).map((name) => name.toLowerCase())
+  if (all.length === 1 && (all[0] === 'any' || all[0] === 'loopback')) return all[0]
+  const odd = all.find((name) => !/^(?:[a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/.test(name))
+  if (all.length > 0 && odd === undefined) return all
+  return fail(
+    `${JSON.stringify(odd ?? '')} is not a host`,
+    'write e.g. sluice.example,localhost:8080',
+  )
+}
+
+const PROXY_ALIASES = ['loopback', 'linklocal', 'uniquelocal']
+
+export function proxies(value: unknown): readonly string[] {
+  const all = list(value)
+  const odd = all.find((item) => {
+    const [address = '', bits, ...more] = item.split('/')
+    const most = isIP(address) === 4 ? 32 : 128
+    const sized = bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= most)
+    return !PROXY_ALIASES.includes(item) && !(isIP(address) !== 0 && sized && more.length === 0)
+  })
+  if (all.length > 0 && odd === undefined) return all
+  const advice = 'name addresses or ranges, e.g. 10.0.0.7,192.168.0.0/16, or loopback'
+  return fail(`${JSON.stringify(odd ?? '')} is not an address`, advice)
 }
 
 export function redis(value: unknown): string {

@@ -10,7 +10,7 @@ import type { Format } from '../wire/sse.js'
 import { Channel } from './channel.js'
 import type { Feed } from './feed.js'
 import { IDLE_CHANNEL_MS, OPENING_MS, PAGE_BUDGET } from './limits.js'
-import { type From, type Origin, resolveOrigins } from './origin.js'
+import { type From, type Origin, type Reach, resolveOrigins } from './origin.js'
 import { createPageBudget } from './pages.js'
 import { createPoller, type Poll, type PollAnswer } from './poll.js'
 import { createReader } from './reader.js'
@@ -39,6 +39,10 @@ export interface Opening {
   readonly session?: string | undefined
   /** The cursor as it was presented. */
   readonly presented?: string | undefined
+  /** How far back may be read. Default: as far as there is something. */
+  readonly reach?: Reach | undefined
+  /** The stream is over, however it came to that; called once, of each opening that gave a stream. */
+  readonly onClosed?: (() => void) | undefined
 }
 
 /** How an opening went. */
@@ -268,10 +272,11 @@ export function createHub(options: HubOptions): Hub {
 
   // ── openings ──
 
-  async function openStream({ channels: names, from, format, session, presented }: Opening) {
+  async function openStream(wanted: Opening) {
+    const { channels: names, from, format, session, presented, reach, onClosed } = wanted
     opening++
     try {
-      const origins = await resolveOrigins(log, names, from)
+      const origins = await resolveOrigins(log, names, from, reach)
       const feeds = (origin: Origin) =>
         origin.channels.map((channel) => use(channel).feed(format, budget))
       now = clock()
@@ -280,6 +285,7 @@ export function createHub(options: HubOptions): Hub {
         session: session ?? randomBytes(16).toString('base64url'),
         resumed: 'cursor' in from,
         presented,
+        onClosed,
       })
       streams.add(stream)
       await withinTime(stream.prepare(), OPENING_MS)

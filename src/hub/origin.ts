@@ -2,10 +2,23 @@
 import type { Log, Start } from '../log/log.js'
 import type { GapReason } from '../wire/control.js'
 import type { Cursor } from '../wire/cursor.js'
-import { BY_CLOCK, type Position } from '../wire/position.js'
+import { BY_CLOCK, COUNTERS, type Position } from '../wire/position.js'
 
 /** A cursor, or where to begin without one. */
 export type From = { readonly cursor: Cursor } | Start
+
+/**
+ * How far back a channel may be read: ms since the epoch of the oldest event. 0: all that is kept;
+ * Infinity: nothing from before now.
+ */
+export type Reach = (channel: string) => number
+
+/** Events that the reader's cursor asks for and its rights don't give. */
+export interface Withheld {
+  readonly channel: string
+  readonly after: Position
+  readonly floor: Position
+}
 
 /** Where the channels of one partition begin. */
 export interface Origin {
@@ -23,6 +36,10 @@ export interface Origin {
         readonly floor: Position
       }
     | undefined
+  /** For each channel the order up to which it is not given to this reader; undefined: there is none. */
+  readonly floors?: readonly number[]
+  /** Told once, as gaps. */
+  readonly withheld?: readonly Withheld[]
 }
 
 /** Channels by partition, each once, in the order given. */
@@ -37,20 +54,54 @@ export function byPartition(log: Log, channels: readonly string[]): Map<number, 
   return groups
 }
 
-/** Resolves a beginning. Rejects where the log can't be asked. */
+/** Resolves a beginning; `reach`: how far back may be read. Rejects where the log can't be asked. */
 export function resolveOrigins(
   log: Log,
   channels: readonly string[],
   from: From,
+  reach?: Reach,
 ): Promise<Origin[]> {
   const groups = [...byPartition(log, channels)]
   return Promise.all(
-    groups.map(([partition, group]) =>
-      'cursor' in from
-        ? fromCursor(log, partition, group, from.cursor.get(partition))
-        : fromStart(log, partition, group, from),
-    ),
+    groups.map(async ([partition, group]) => {
+      const resumes = 'cursor' in from
+      const origin = resumes
+        ? await fromCursor(log, partition, group, from.cursor.get(partition))
+        : await fromStart(log, partition, group, from)
+      return reach === undefined ? origin : restrict(log, origin, reach, resumes)
+    }),
   )
+}
+
+/**
+ * Moves a beginning to where the reader's rights begin. Only the past is limited: what was published
+ * by now counts, and everything later is live, whenever its right begins. Whoever resumes is told of
+ * what lies between; whoever asks for "the beginning" gets the beginning that is theirs.
+ */
+async function restrict(log: Log, origin: Origin, reach: Reach, resumes: boolean): Promise<Origin> {
+  const { partition, channels, position } = origin
+  if (channels.every((channel) => reach(channel) === 0)) return origin
+  const latest = (await log.seek(partition, channels, { from: 'latest' })).position
+  const floors = channels.map((channel) => {
+    const since = reach(channel)
+    return since === 0 ? 0 : Math.min(latest.order, since * COUNTERS - 1)
+  })
+  const begins = channels.map((_, i) => Math.max(position.order, origin.starts[i] ?? 0))
+  const starts = begins.map((order, i) => Math.max(order, floors[i]!))
+  const restricted = { ...origin, starts, floors }
+  if (!resumes || origin.gap !== undefined) return restricted
+  const late = channels.flatMap((channel, i) => (floors[i]! > begins[i]! ? [{ channel, i }] : []))
+  const requests = late.map(({ channel, i }) => ({ channel, after: begins[i]! }))
+  if (requests.length === 0) return restricted
+  const { channels: reads } = await log.read(partition, requests, 1)
+  const withheld = late.flatMap(({ channel, i }, k): Withheld[] => {
+    const { entries, gap } = reads[k]!
+    const first = entries.find(({ kind }) => kind === 'event')
+    const missing = gap !== undefined || (first !== undefined && first.order <= floors[i]!)
+    const floor = { order: floors[i]!, tag: latest.tag }
+    return missing ? [{ channel, after: position, floor }] : []
+  })
+  return { ...restricted, withheld }
 }
 
 async function fromStart(

@@ -9,7 +9,7 @@ import type { EphemeralEvent } from '../wire/event.js'
 import type { Position } from '../wire/position.js'
 import type { Channel } from './channel.js'
 import { RETRY_MS } from './limits.js'
-import { type From, fromPosition, type Origin, resolveOrigins } from './origin.js'
+import { type From, fromPosition, type Origin, type Reach, resolveOrigins } from './origin.js'
 import { gapData, placeAfter } from './stream.js'
 
 export interface Poll {
@@ -19,6 +19,8 @@ export interface Poll {
   readonly waitMs: number
   /** Events in the answer at most. */
   readonly limit: number
+  /** How far back may be read. Default: as far as there is something. */
+  readonly reach?: Reach | undefined
   /** The client has gone away. */
   readonly signal?: AbortSignal | undefined
 }
@@ -62,6 +64,8 @@ interface Place {
   position: Position
   /** Channels that are read from a later place than the position. */
   starts: readonly number[]
+  /** Of each channel, the order up to which it is not given to this reader. */
+  readonly floors: readonly number[]
 }
 
 /** Ephemeral events that one answer takes at most. */
@@ -71,13 +75,14 @@ export function createPoller({ log, use, random }: PollerOptions): Poller {
   const wakers = new Set<() => void>()
   let draining = false
 
-  async function poll({ channels, from, waitMs, limit, signal }: Poll): Promise<PollAnswer> {
+  async function poll(wanted: Poll): Promise<PollAnswer> {
+    const { channels, from, waitMs, limit, reach, signal } = wanted
     const deadline = Date.now() + waitMs
     const control: Control[] = []
     let places: Place[] = []
     const begin = (origins: readonly Origin[]) => {
-      places = origins.map(({ partition, channels, position, starts }) => {
-        return { partition, channels, position, starts }
+      places = origins.map(({ partition, channels, position, starts, floors = [] }) => {
+        return { partition, channels, position, starts, floors }
       })
       for (const { channels, gap } of origins) {
         if (gap === undefined) continue
@@ -86,11 +91,15 @@ export function createPoller({ log, use, random }: PollerOptions): Poller {
           control.push({ event: 'stream.gap', data })
         }
       }
+      for (const { channel, after, floor } of origins.flatMap((it) => it.withheld ?? [])) {
+        const data = gapData(channel, after, placeAfter(floor), 'withheld')
+        control.push({ event: 'stream.gap', data })
+      }
     }
     const ear = listen(waitMs > 0 ? channels : [], signal)
     try {
       let lineage = ear.lineage()
-      begin(await resolveOrigins(log, channels, from))
+      begin(await resolveOrigins(log, channels, from, reach))
       for (;;) {
         const news = ear.news()
         await ear.ready()
@@ -112,9 +121,9 @@ export function createPoller({ log, use, random }: PollerOptions): Poller {
   }
 
   async function judgeAgain(place: Place): Promise<Origin> {
-    const { partition, channels, position, starts } = place
+    const { partition, channels, position, starts, floors } = place
     const origin = await fromPosition(log, partition, channels, position)
-    return origin.gap === undefined ? { ...origin, starts } : origin
+    return { ...origin, floors, starts: origin.gap === undefined ? starts : floors }
   }
 
   /** Hears of news on channels, from before they are read. */

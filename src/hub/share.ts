@@ -51,6 +51,8 @@ export class Share {
   #judging: Promise<void> | undefined
   /** Its position can't be followed: told before anything else. */
   #lost: Origin | undefined
+  /** Channels whose past isn't this reader's: nothing up to there leaves, whatever is read again. */
+  #floors: Map<Feed, number> | undefined
 
   constructor(stream: Stream, origin: Origin, feeds: readonly Feed[]) {
     this.stream = stream
@@ -61,7 +63,17 @@ export class Share {
     for (const [i, start] of origin.starts.entries()) {
       if (start > this.order) this.#readFrom(feeds[i]!, start)
     }
+    this.#restrict(origin)
     for (const feed of feeds) feed.subscriptions.add(this)
+  }
+
+  #restrict({ floors, withheld = [] }: Origin): void {
+    if (floors !== undefined)
+      this.#floors = new Map(this.feeds.map((feed, i) => [feed, floors[i]!]))
+    for (const { channel, after, floor } of withheld) {
+      const feed = this.feeds.find((it) => it.channel.name === channel)!
+      this.#gaps = [...this.#gaps, { feed, reason: 'withheld', after, floor }]
+    }
   }
 
   get position(): Position {
@@ -83,7 +95,8 @@ export class Share {
 
   /** Order after which a channel is wanted next. */
   at(feed: Feed): number {
-    return this.#elsewhere?.get(feed) ?? this.order
+    const order = this.#elsewhere?.get(feed) ?? this.order
+    return this.#floors === undefined ? order : Math.max(order, this.#floors.get(feed)!)
   }
 
   /** Asks the log for what pages don't hold, once. Rejects where it doesn't answer. */

@@ -39,6 +39,8 @@ export interface StreamOptions {
   readonly resumed: boolean
   /** The cursor that was presented, as it came. */
   readonly presented: string | undefined
+  /** Called once, when it is over. */
+  readonly onClosed: (() => void) | undefined
 }
 
 export class Stream implements SinkOwner {
@@ -52,6 +54,7 @@ export class Stream implements SinkOwner {
   #options: StreamOptions | undefined
   #origins: readonly Origin[]
   readonly #born: number
+  readonly #onClosed: (() => void) | undefined
   #sink: Sink | undefined
   #lastWrite: number
   #fullSince = 0
@@ -70,6 +73,7 @@ export class Stream implements SinkOwner {
     this.#options = options
     this.#origins = origins
     this.#born = host.now
+    this.#onClosed = options.onClosed
     this.#lastWrite = host.now
     this.format = options.format
     this.shares = origins.map((origin) => new Share(this, origin, feeds(origin)))
@@ -116,6 +120,7 @@ export class Stream implements SinkOwner {
     this.#closed = true
     for (const share of this.shares) share.close()
     this.#host.forget(this)
+    this.#onClosed?.()
   }
 
   pump(share: Share): void {
@@ -211,6 +216,12 @@ export class Stream implements SinkOwner {
       this.#write(this.#host.heartbeat(this.cursor, this.format))
     }
     for (const share of this.shares) this.pump(share)
+  }
+
+  /** Whoever opened it has until then to show that they may go on; ms since the epoch. */
+  tellExpiring(expires: number): void {
+    if (this.#sink === undefined || this.#leaving !== 0 || this.full) return
+    this.#control('stream.expiring', { expires }, this.cursor)
   }
 
   /** Says goodbye and ends. Where coming back makes no sense, the cursor says so for good. */

@@ -1,25 +1,48 @@
-/**
- * Who is calling: the first step of every route under /v1, before its body is read. This version is
- * open (and serves loopback only): everybody is the same nameless publisher.
- */
+/** Who is calling: the first step of every route under /v1, before its body is read. */
 import type { FastifyInstance } from 'fastify'
-
-/** Who sent a request. */
-export interface Identity {
-  /** Stamped on events as `sender`; undefined: nameless. */
-  readonly subject: string | undefined
-}
+import type { Access } from '../auth/access.js'
+import type { Identity } from '../auth/identity.js'
+import { NO_RIGHTS } from '../auth/rights.js'
+import { SluiceError } from '../wire/errors.js'
 
 declare module 'fastify' {
   interface FastifyRequest {
     /** Set before any handler runs. */
     sluiceIdentity: Identity
   }
+  interface FastifyContextConfig {
+    /** Served to everybody: a load balancer has no login. Default false. */
+    public?: boolean
+    /** A ticket may stand in for credentials: the handler asks. Default false. */
+    tickets?: boolean
+  }
 }
 
-const NAMELESS: Identity = { subject: undefined }
-
-export function registerAuthentication(app: FastifyInstance): void {
-  // On the prototype: an open gateway pays nothing for it.
-  app.decorateRequest('sluiceIdentity', { getter: () => NAMELESS })
+export function registerAuthentication(app: FastifyInstance, access: Access): void {
+  if (!access.locked) {
+    const open = access.identify('GET', {}) as Identity
+    // On the prototype: an open gateway pays nothing for it.
+    app.decorateRequest('sluiceIdentity', { getter: () => open })
+    return
+  }
+  app.decorateRequest('sluiceIdentity')
+  app.addHook('onRequest', (request, _reply, next) => {
+    const { config } = request.routeOptions
+    if (config.public === true) return next()
+    const { method = 'GET', headers } = request.raw
+    const settle = (identity: Identity) => {
+      // Before the body is read: somebody with no rights at all needn't send it.
+      const hopeless = identity.kind === 'anonymous' && identity.rights === NO_RIGHTS
+      if (hopeless && config.tickets !== true) return next(new SluiceError('token_missing'))
+      request.sluiceIdentity = identity
+      next()
+    }
+    try {
+      const identity = access.identify(method, headers)
+      if (identity instanceof Promise) identity.then(settle, next)
+      else settle(identity)
+    } catch (error) {
+      next(error as Error)
+    }
+  })
 }

@@ -9,8 +9,6 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { SluiceError } from '../wire/errors.js'
 import { sendProblem } from './problems.js'
 
-/** Milliseconds that a body read whole may take: a sender who drips bytes holds memory. */
-export const BODY_MS = 8_000
 /** How often that is looked at. */
 const SWEEP_MS = 1_000
 
@@ -64,14 +62,11 @@ type Uploader = Socket & { [ARRIVAL]?: Arrival | undefined }
 export interface BodyLimits {
   /** Bytes of a body that is read whole. */
   readonly maxBytes: number
-  /** Milliseconds it may take. Default: BODY_MS. */
-  readonly bodyMs?: number | undefined
+  /** Milliseconds it may take: a sender who drips bytes holds memory. */
+  readonly bodyMs: number
 }
 
-export function registerBodies(
-  app: FastifyInstance,
-  { maxBytes, bodyMs = BODY_MS }: BodyLimits,
-): void {
+export function registerBodies(app: FastifyInstance, { maxBytes, bodyMs }: BodyLimits): void {
   const uploaders = new Set<Uploader>()
   function forget(this: Uploader): void {
     uploaders.delete(this)

@@ -33,6 +33,11 @@ const REST_MS = 3_000
 
 export function sendProblem(reply: FastifyReply, error: SluiceError): FastifyReply {
   if (error.retryAfter !== undefined) reply.header('retry-after', String(error.retryAfter))
+  // RFC 9110 § 11.6.1, RFC 6750 § 3: whoever came without credentials is told no error.
+  if (error.status === 401) {
+    const why = error.code === 'token_missing' ? '' : ', error="invalid_token"'
+    reply.header('www-authenticate', `Bearer realm="sluice"${why}`)
+  }
   discardBody(reply.request.raw)
   // Fastify's own "close" after a body that failed.
   reply.removeHeader('connection')

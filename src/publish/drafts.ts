@@ -19,6 +19,8 @@ export interface DraftSource {
   readonly maxEventBytes: number
   /** The channel of event objects that need not name one, and may not name another. */
   readonly channel?: string
+  /** Throws where its sender may not publish there. Default: everywhere. */
+  readonly check?: ((channel: string) => void) | undefined
 }
 
 /** What one publish request says of all its events. */
@@ -140,6 +142,7 @@ export function draftOfObject(
     throw new SluiceError('event_invalid', { detail: '"channel" is not the one it came on' })
   }
   const channel = publishableChannel(named ?? source.channel)
+  source.check?.(channel)
   const name = stringMember(event, 'name') ?? DEFAULT_NAME
   if (name !== DEFAULT_NAME) checkedName(name)
   const ephemeral = event.ephemeral ?? false

@@ -1,4 +1,6 @@
 /** What every route is given. */
+import type { Access } from '../auth/access.js'
+import type { Shared } from '../auth/shared.js'
 import type { Hub } from '../hub/hub.js'
 import type { Log } from '../log/log.js'
 import type { ProblemLog } from '../plugins/problems.js'
@@ -7,6 +9,10 @@ import type { Count, Question } from '../workers/messages.js'
 export interface RouteContext {
   readonly hub: Hub
   readonly log: Log
+  readonly access: Access
+  readonly shared: Shared
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
   readonly logger: ProblemLog
   readonly limits: {
     /** Channels on one stream. */
@@ -14,7 +20,9 @@ export interface RouteContext {
     /** Bytes of one event's data. */
     readonly maxEventBytes: number
     /** Milliseconds without a byte after which a streamed body is given up. */
-    readonly uploadIdleMs?: number | undefined
+    readonly uploadIdleMs: number
+    /** Bytes of a streamed body; 0: no limit. */
+    readonly maxUploadBytes: number
   }
   /** True from the moment the gateway shuts down. */
   readonly draining: () => boolean

@@ -3,12 +3,12 @@ import type { FastifyInstance } from 'fastify'
 import type { RouteContext } from './context.js'
 
 export function healthRoutes(app: FastifyInstance, { log, draining, total }: RouteContext): void {
-  app.get('/healthz', async (_request, reply) => {
+  app.get('/healthz', { config: { public: true } }, async (_request, reply) => {
     reply.header('cache-control', 'no-store')
     return { status: 'ok' }
   })
 
-  app.get('/readyz', async (_request, reply) => {
+  app.get('/readyz', { config: { public: true } }, async (_request, reply) => {
     reply.header('cache-control', 'no-store')
     const fault = draining() ? 'the gateway is shutting down' : log.fault()
     if (fault === undefined) {

@@ -1,10 +1,14 @@
 /** The options of each resource: one TypeBox schema is the check, the type and the documentation. */
 import { type Static, Type } from 'typebox'
 import { Compile } from 'typebox/compile'
+import { MAX_SUBJECT_LENGTH, TICKET_MAX_TTL_MS } from '../limits.js'
 import { SluiceError } from '../wire/errors.js'
 
 const Channel = Type.String({ description: 'A channel' })
 const Cursor = Type.String({ description: 'A cursor, "earliest" or "latest"' })
+/** What a client may call its session. */
+export const SESSION_PATTERN = '^[A-Za-z0-9_-]{22,128}$'
+const TICKET_PATTERN = '^[A-Za-z0-9_-]{43}$'
 const strict = { additionalProperties: false }
 
 /** Options of a subscription, as a query or as a JSON object. */
@@ -36,9 +40,12 @@ export const SubscribeOptions = Type.Object(
     ),
     session: Type.Optional(
       Type.String({
-        pattern: '^[A-Za-z0-9_-]{22,128}$',
+        pattern: SESSION_PATTERN,
         description: '22–128 characters of A–Z a–z 0–9 _ -',
       }),
+    ),
+    ticket: Type.Optional(
+      Type.String({ pattern: TICKET_PATTERN, description: 'What POST /v1/tickets gave' }),
     ),
   },
   strict,
@@ -65,6 +72,87 @@ export const CloseBody = Type.Object(
   { reason: Type.Optional(Type.String({ maxLength: 200, description: 'Up to 200 characters' })) },
   strict,
 )
+export type CloseBody = Static<typeof CloseBody>
+
+/** Body of a request for a ticket. */
+export const TicketBody = Type.Object(
+  {
+    channels: Type.Union(
+      [Type.Array(Channel, { minItems: 1 }), Type.Record(Type.String(), Type.Array(Type.String()))],
+      {
+        description: 'Channels that may be read: a list, or from a backend rights as in a token',
+      },
+    ),
+    subject: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: MAX_SUBJECT_LENGTH,
+        description: `Whom it is for: 1–${MAX_SUBJECT_LENGTH} characters`,
+      }),
+    ),
+    origin: Type.Optional(
+      Type.String({ maxLength: 300, description: 'Origin of the page, e.g. https://app.example' }),
+    ),
+    ttl: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: TICKET_MAX_TTL_MS / 1000,
+        description: `Seconds, 1–${TICKET_MAX_TTL_MS / 1000}`,
+      }),
+    ),
+  },
+  strict,
+)
+export type TicketBody = Static<typeof TicketBody>
+
+/** Body of a token's renewal. */
+export const RenewalBody = Type.Object(
+  {
+    ticket: Type.Optional(
+      Type.String({ pattern: TICKET_PATTERN, description: 'What POST /v1/tickets gave' }),
+    ),
+  },
+  strict,
+)
+export type RenewalBody = Static<typeof RenewalBody>
+
+const revoked = {
+  subject: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: MAX_SUBJECT_LENGTH,
+      description: `A subject: 1–${MAX_SUBJECT_LENGTH} characters`,
+    }),
+  ),
+  session: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: 128,
+      description: 'The public id of a session, which stream.ready shows',
+    }),
+  ),
+  jti: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: 256,
+      description: 'The id of a token: 1–256 characters',
+    }),
+  ),
+}
+/** What a revocation is about: one of the three. */
+export const RevocationTarget = Type.Object(revoked, strict)
+export type RevocationTarget = Static<typeof RevocationTarget>
+/** Body of a revocation. */
+export const RevocationBody = Type.Object(
+  {
+    ...revoked,
+    until: Type.Optional(
+      Type.Integer({ minimum: 1, description: 'Seconds since the epoch, as "exp" of a token' }),
+    ),
+  },
+  strict,
+)
+export type RevocationBody = Static<typeof RevocationBody>
 
 type AnyObject = ReturnType<typeof Type.Object>
 

@@ -12,6 +12,8 @@ export type GapReason =
   | 'lost'
   /** a cursor that this store never gave out: from elsewhere, from the future, from before a wipe */
   | 'unknown'
+  /** it is there, but the reader's rights don't reach back so far */
+  | 'withheld'
 
 /** Why the server ends a stream. */
 export type ByeReason = 'draining' | 'max_age' | 'slow' | 'token_expired' | 'revoked' | 'replaced'
@@ -44,6 +46,11 @@ export interface ControlData {
   }
   /** The channel was closed by its producer. */
   'stream.end': { readonly channel: string; readonly reason: string | null }
+  /** The token counts for a little longer only: a fresh one keeps the stream open. */
+  'stream.expiring': {
+    /** When the stream ends, in milliseconds since the epoch. */
+    readonly expires: number
+  }
   /** The server ends the stream. */
   'stream.bye': {
     readonly reason: ByeReason

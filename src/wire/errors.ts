@@ -106,6 +106,74 @@ const TABLE = {
     title: 'Origin not allowed',
     advice: 'Add the page’s origin to SLUICE_CORS_ORIGINS.',
   },
+  token_missing: {
+    status: 401,
+    title: 'Nobody is named',
+    advice: 'Send "Authorization: Bearer <token>", the cookie, or a ticket from POST /v1/tickets.',
+  },
+  token_invalid: {
+    status: 401,
+    title: 'The token is not accepted',
+    advice: 'Have your backend issue another one, signed with a key that the gateway knows.',
+  },
+  token_expired: {
+    status: 401,
+    title: 'The token has expired',
+    advice: 'Get a fresh one, and come back with the same cursor.',
+  },
+  token_revoked: {
+    status: 401,
+    title: 'The token was revoked',
+    advice: 'Whoever may do so has ended this login.',
+  },
+  ticket_invalid: {
+    status: 401,
+    title: 'The ticket is not accepted',
+    advice: 'A ticket opens one session, from one origin, within 30 seconds. Get another one.',
+  },
+  forbidden: {
+    status: 403,
+    title: 'Not allowed',
+    advice: 'The token does not grant this. What it grants stands in its claim.',
+  },
+  host_forbidden: {
+    status: 403,
+    title: 'The gateway is not known by this name',
+    advice: 'Add the name in the Host header to SLUICE_ALLOWED_HOSTS.',
+  },
+  session_foreign: {
+    status: 403,
+    title: 'The session belongs to somebody else',
+    advice: 'Come with the login that opened it, or choose a new session.',
+  },
+  session_unknown: {
+    status: 404,
+    title: 'No such session',
+    advice: 'A session begins with the first stream that names it: ?session=…',
+  },
+  url_too_long: {
+    status: 414,
+    title: 'The URL is too long',
+    advice: 'POST /v1/events/stream takes the same options as JSON.',
+  },
+  rate_limited: {
+    status: 429,
+    title: 'Too much in too short a time',
+    advice: 'Nothing of this request was done. Try again after the time in Retry-After.',
+    retryable: true,
+  },
+  streams_too_many: {
+    status: 429,
+    title: 'Too many streams at once',
+    advice: 'Close one, or share one stream between tabs.',
+    retryable: true,
+  },
+  authorization_unavailable: {
+    status: 503,
+    title: 'Nobody can say whether this is allowed',
+    advice: 'Nothing of this request was done. Try again after the time in Retry-After.',
+    retryable: true,
+  },
   not_found: {
     status: 404,
     title: 'No such resource',

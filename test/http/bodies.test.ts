@@ -6,14 +6,14 @@ import { connect, say } from '../routes/support/socket.js'
 import { start } from '../routes/support/start.js'
 
 const head = (type: string, more: string) =>
-  `POST /v1/events?channel=a HTTP/1.1\r\nHost: x\r\nContent-Type: ${type}\r\n${more}\r\n\r\n`
+  `POST /v1/events?channel=a HTTP/1.1\r\nHost: localhost\r\nContent-Type: ${type}\r\n${more}\r\n\r\n`
 
 t.test(
   '28: Content-Length beside Transfer-Encoding is refused and the connection closed',
   async (t) => {
     const { url } = await start(t)
     const both = 'Content-Length: 5\r\nTransfer-Encoding: chunked'
-    const smuggled = 'GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n'
+    const smuggled = 'GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n'
     const text = await say(url, `${head('application/json', both)}1\r\n1\r\n0\r\n\r\n${smuggled}`)
     t.match(text, /^HTTP\/1\.1 400 .*application\/problem\+json.*"request_invalid"/s)
     t.equal(text.match(/^HTTP\/1\.1/gm)?.length, 1, 'one answer')
@@ -50,7 +50,7 @@ t.test(
       t.teardown(wire.destroy)
       wire.write(framed)
       t.match(await wire.until(/"retryable":false\}/), /^HTTP\/1\.1 413 .*"body_too_large"/s)
-      wire.write('GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+      wire.write('GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n')
       t.match(await wire.rest(), /HTTP\/1\.1 200 OK.*\{"status":"ok"\}$/s, 'reused')
     }
   },
@@ -104,7 +104,7 @@ for (const [type, line, limit] of [
       const answer = await wire.until(/"retryable":\w+.*\}/)
       t.match(answer, /^HTTP\/1\.1 413 .*"event_too_large"/s)
       t.match(answer, /"appended":1/)
-      wire.write('0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+      wire.write('0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n')
       t.match(
         await wire.rest(),
         /\{"status":"ok"\}$/,

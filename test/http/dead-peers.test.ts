@@ -172,7 +172,7 @@ async function stuckReader(
 ) {
   const stuck = await connect(gateway.url)
   t.teardown(stuck.destroy)
-  stuck.write(`GET /v1/events?channel=${channel} HTTP/1.1\r\nHost: x\r\n\r\n`)
+  stuck.write(`GET /v1/events?channel=${channel} HTTP/1.1\r\nHost: localhost\r\n\r\n`)
   await stuck.until(/stream\.live/)
   stuck.pause()
   while (!gateway.connections().some(({ timer }) => timer === '04')) {

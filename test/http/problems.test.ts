@@ -9,11 +9,11 @@ t.test('what isn’t HTTP is answered 400 and closed', async (t) => {
   const { url } = await start(t)
   for (const text of [
     'nonsense\r\n\r\n',
-    'FETCH /v1/events HTTP/1.1\r\nHost: x\r\n\r\n',
+    'FETCH /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n',
     'GET /v1/events HTTP/1.1\r\nHost x\r\n\r\n',
-    'GET /v1/events HTTP/1.1\r\nHost: x\r\nA: \0\r\n\r\n',
-    `GET /v1/events HTTP/1.1\r\nHost: x\r\nA: ${'x'.repeat(40_000)}\r\n\r\n`,
-    'GET /v1/events HTTP/1.1\r\n Host: x\r\n\r\n',
+    'GET /v1/events HTTP/1.1\r\nHost: localhost\r\nA: \0\r\n\r\n',
+    `GET /v1/events HTTP/1.1\r\nHost: localhost\r\nA: ${'x'.repeat(40_000)}\r\n\r\n`,
+    'GET /v1/events HTTP/1.1\r\n Host: localhost\r\n\r\n',
     '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03',
   ]) {
     const answer = await say(url, text)
@@ -40,7 +40,7 @@ t.test(
   async (t) => {
     const { url } = await start(t)
     const wire = await connect(url)
-    wire.write('GET /v1/events?channel=a HTTP/1.1\r\nHost: x\r\n\r\n')
+    wire.write('GET /v1/events?channel=a HTTP/1.1\r\nHost: localhost\r\n\r\n')
     await wire.until(/stream\.live/)
     wire.write('nonsense\r\n\r\n')
     t.notMatch(await wire.rest(), /problem/)
@@ -50,7 +50,8 @@ t.test(
 t.test('nonsense behind a poll that waits isn’t taken for the poll’s answer', async (t) => {
   const { url } = await start(t)
   const wire = await connect(url)
-  const poll = 'GET /v1/events?channel=a HTTP/1.1\r\nHost: x\r\nAccept: application/json\r\n\r\n'
+  const poll =
+    'GET /v1/events?channel=a HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\n\r\n'
   wire.write(poll)
   wire.write('nonsense\r\n\r\n')
   t.equal(await wire.rest(), '')

@@ -96,7 +96,7 @@ t.test('who comes during a shutdown is sent away in the same ways', async (t) =>
   const slow = await connect(url)
   const body = '{"late":true}'
   slow.write(
-    `POST /v1/events?channel=a HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n{`,
+    `POST /v1/events?channel=a HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n{`,
   )
   const stream = await subscribe(url, ['a'])
   await stream.event('stream.live')

@@ -8,17 +8,17 @@ import { connect } from '../routes/support/socket.js'
 import { start } from '../routes/support/start.js'
 import { subscribe } from '../routes/support/stream.js'
 
-const POST = 'POST /v1/events?channel=a HTTP/1.1\r\nHost: x\r\n'
+const POST = 'POST /v1/events?channel=a HTTP/1.1\r\nHost: localhost\r\n'
 
 t.test('21: a head that never ends is answered 408 and closed', async (t) => {
-  const { url } = await start(t, {}, { headersMs: 100 })
+  const { url } = await start(t, { headMs: 100 })
   const wire = await connect(url)
-  wire.write('GET /v1/events?channel=a HTTP/1.1\r\nHost: x\r\nX-Slow: ')
+  wire.write('GET /v1/events?channel=a HTTP/1.1\r\nHost: localhost\r\nX-Slow: ')
   t.match(await wire.rest(), /^HTTP\/1\.1 408 .*application\/problem\+json.*"body_timeout"/s)
 })
 
 t.test('21: a body that never ends is answered 408', async (t) => {
-  const { url } = await start(t, {}, { bodyMs: 100 })
+  const { url } = await start(t, { bodyMs: 100 })
   for (const framing of ['Content-Length: 10', 'Transfer-Encoding: chunked']) {
     const wire = await connect(url)
     t.teardown(wire.destroy)
@@ -28,7 +28,7 @@ t.test('21: a body that never ends is answered 408', async (t) => {
 })
 
 t.test('21: a streamed body has its own limit, for silence only', async (t) => {
-  const { url } = await start(t, {}, { bodyMs: 50, uploadIdleMs: 300 })
+  const { url } = await start(t, { bodyMs: 50, uploadIdleMs: 300 })
   const stream = await subscribe(url, ['a'])
   await stream.event('stream.live')
   const wire = await connect(url)
@@ -66,7 +66,7 @@ t.test(
 
     const stuck = await connect(url)
     t.teardown(stuck.destroy)
-    stuck.write('GET /v1/events?channel=a HTTP/1.1\r\nHost: x\r\n\r\n')
+    stuck.write('GET /v1/events?channel=a HTTP/1.1\r\nHost: localhost\r\n\r\n')
     await stuck.until(/stream\.live/)
     const socket = sockets[0]!
     stuck.pause()
@@ -108,7 +108,7 @@ t.test('22: a reader that wakes up in time has lost nothing', async (t) => {
   const { url } = await start(t, { drainMs: 0 })
   const stuck = await connect(url)
   t.teardown(stuck.destroy)
-  stuck.write('GET /v1/events?channel=a HTTP/1.1\r\nHost: x\r\n\r\n')
+  stuck.write('GET /v1/events?channel=a HTTP/1.1\r\nHost: localhost\r\n\r\n')
   await stuck.until(/stream\.live/)
   stuck.pause()
   const ids: string[] = []
@@ -126,7 +126,7 @@ for (const format of ['envelope', 'raw']) {
       const { url } = await start(t, { retentionEvents: 5, drainMs: 0 })
       const stuck = await connect(url)
       t.teardown(stuck.destroy)
-      stuck.write(`GET /v1/events?channel=a&format=${format} HTTP/1.1\r\nHost: x\r\n\r\n`)
+      stuck.write(`GET /v1/events?channel=a&format=${format} HTTP/1.1\r\nHost: localhost\r\n\r\n`)
       await stuck.until(/\nid: |retry: /)
       stuck.pause()
       // More than the sockets and the node's pages hold together.

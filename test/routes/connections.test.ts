@@ -4,7 +4,7 @@ import { post, publish } from './support/ask.js'
 import { connect } from './support/socket.js'
 import { start } from './support/start.js'
 
-const get = (path: string, more = '') => `GET ${path} HTTP/1.1\r\nHost: x\r\n${more}\r\n`
+const get = (path: string, more = '') => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n${more}\r\n`
 
 /** Takes chunk framing off a body. */
 function dechunk(text: string): string {

@@ -55,6 +55,7 @@ t.test('every control event and every reason has its row', async (t) => {
     'stream.heartbeat': true,
     'stream.gap': true,
     'stream.end': true,
+    'stream.expiring': true,
     'stream.bye': true,
   }
   const gaps: Record<GapReason, true> = {
@@ -63,12 +64,15 @@ t.test('every control event and every reason has its row', async (t) => {
     deleted: true,
     lost: true,
     unknown: true,
+    withheld: true,
   }
   // The others are kept for what doesn't exist yet.
-  const byes: Extract<ByeReason, 'draining' | 'max_age' | 'slow'>[] = [
+  const byes: Exclude<ByeReason, 'replaced'>[] = [
     'draining',
     'max_age',
     'slow',
+    'token_expired',
+    'revoked',
   ]
   for (const word of [...Object.keys(names), ...Object.keys(gaps), ...byes]) {
     t.ok(page.includes(`\n| \`${word}\` |`), word)

@@ -18,9 +18,6 @@ import { SluiceError } from '../../wire/errors.js'
 import { DEFAULT_NAME } from '../../wire/event.js'
 import type { Position } from '../../wire/position.js'
 
-/** Milliseconds without a byte after which an upload is given up. */
-export const IDLE_MS = 60_000
-
 export interface Ingestion {
   readonly type: 'ndjson' | 'sse'
   readonly stream: Readable
@@ -28,9 +25,15 @@ export interface Ingestion {
   /** Item i has the key `k/i`. */
   readonly key: string | undefined
   readonly source: DraftSource
+  /** Resolves when these may be published; rejects where they may not. */
+  readonly admit: (drafts: readonly Draft[]) => void | Promise<void>
   readonly publish: (drafts: readonly Draft[]) => Promise<Receipt[]>
-  /** Milliseconds without a byte. Default: IDLE_MS. */
-  readonly idleMs?: number | undefined
+  /** Milliseconds without a byte after which the upload is given up. */
+  readonly idleMs: number
+  /** Bytes of the whole body; 0: no limit. */
+  readonly maxBytes: number
+  /** The right to it has ended; its reason is a SluiceError. */
+  readonly signal: AbortSignal
 }
 
 export interface Ingested {
@@ -44,14 +47,17 @@ export interface Ingested {
 
 /** Appends until the body ends. Rejects with a SluiceError that says how many were appended. */
 export async function ingest(ingestion: Ingestion): Promise<Ingested> {
-  const { stream, publish, idleMs = IDLE_MS } = ingestion
+  const { admit, publish, maxBytes, signal } = ingestion
   const items = ingestion.type === 'ndjson' ? ndjsonItems(ingestion) : sseItems(ingestion)
   let appended = 0
   let duplicates = 0
+  let bytes = 0
   let last: Position | null = null
 
   /** Appends what a chunk completed, in order, as groups of their own; waits for all of them, so that a fast producer can't outrun the log. */
   async function take(drafts: readonly Draft[]): Promise<void> {
+    if (drafts.length > 0) await admit(drafts)
+    signal.throwIfAborted()
     for (const settled of await Promise.allSettled(drafts.map((draft) => publish([draft])))) {
       if (settled.status === 'rejected') throw settled.reason
       const receipt = settled.value[0]!
@@ -62,7 +68,9 @@ export async function ingest(ingestion: Ingestion): Promise<Ingested> {
   }
 
   try {
-    for await (const chunk of withIdleLimit(stream, idleMs)) {
+    for await (const chunk of whileItMay(ingestion)) {
+      bytes += chunk.length
+      if (maxBytes > 0 && bytes > maxBytes) throw new SluiceError('body_too_large')
       const { drafts, fault } = items.feed(chunk)
       await take(drafts)
       if (fault !== undefined) throw fault
@@ -89,24 +97,32 @@ function withCount(error: unknown, appended: number, duplicates: number): unknow
 }
 
 /**
- * The chunks of a body. Leaves the stream whole, however it is left: destroying a request takes its
- * connection with it, and then nobody would hear what was wrong.
+ * The chunks of a body, as long as they come and their sender may. Leaves the stream whole, however it is
+ * left: destroying a request takes its connection with it, and then nobody would hear what was wrong.
  */
-async function* withIdleLimit(stream: Readable, idleMs: number): AsyncGenerator<Buffer> {
+async function* whileItMay({ stream, idleMs, signal }: Ingestion): AsyncGenerator<Buffer> {
   const chunks = stream.iterator({ destroyOnReturn: false })[Symbol.asyncIterator]()
   let idle: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
+  let onAbort = () => {}
+  const over = new Promise<never>((_, reject) => {
     idle = setTimeout(() => reject(new SluiceError('body_timeout')), idleMs)
+    onAbort = () => reject(signal.reason)
   })
+  signal.addEventListener('abort', onAbort)
+  // It may be over while nobody waits here, but for the log or for the rate.
+  over.catch(() => {})
   try {
     for (;;) {
-      const next = await Promise.race([chunks.next(), late])
+      const next = await Promise.race([chunks.next(), over])
       if (next.done === true) return
       idle?.refresh()
       yield next.value as Buffer
+      // Waiting for the rate is no silence of the sender's.
+      idle?.refresh()
     }
   } finally {
     clearTimeout(idle)
+    signal.removeEventListener('abort', onAbort)
   }
 }
 

@@ -17,11 +17,14 @@ import { DEFAULT_NAME } from '../../wire/event.js'
 import { formatPosition } from '../../wire/position.js'
 import type { RouteContext } from '../context.js'
 import { PublishOptions } from '../schemas.js'
+import { admitEvents, endedBy } from './admission.js'
 import { ingest } from './ingest.js'
 
 type PublishRequest = FastifyRequest<{ Querystring: PublishOptions; Body: Body | undefined }>
 
-export function publishRoutes(app: FastifyInstance, { hub, limits }: RouteContext): void {
+export function publishRoutes(app: FastifyInstance, context: RouteContext): void {
+  const { access, hub, limits } = context
+
   app.post<{ Querystring: PublishOptions; Body: Body | undefined }>(
     '/v1/events',
     { schema: { querystring: PublishOptions } },
@@ -29,21 +32,23 @@ export function publishRoutes(app: FastifyInstance, { hub, limits }: RouteContex
   )
 
   function publish(request: PublishRequest, reply: FastifyReply): Promise<FastifyReply> {
-    const { body } = request
-    const source = {
-      sender: request.sluiceIdentity.subject,
+    const { body, sluiceIdentity: identity } = request
+    const source: DraftSource = {
+      sender: identity.subject,
       maxEventBytes: limits.maxEventBytes,
+      check: (channel) => access.demand(identity, 'publish', channel),
     }
     const defaults = readDefaults(request.query)
+    if (defaults !== undefined) source.check?.(defaults.channel)
     const header = request.headers['idempotency-key'] as string | undefined
     const key = header === undefined ? undefined : checkedKey(header)
     switch (body?.type) {
       case 'json':
-        if (defaults === undefined) return publishObjects(body.text, key, source, reply)
-        return publishOne(draftOf(checkedJson(body.text), defaults, key, source), reply)
+        if (defaults === undefined) return publishObjects(body.text, key, source, request, reply)
+        return publishOne(draftOf(checkedJson(body.text), defaults, key, source), request, reply)
       case 'text':
         if (defaults === undefined) throw new SluiceError('channel_missing')
-        return publishOne(draftOf(JSON.stringify(body.text), defaults, key, source), reply)
+        return publishOne(draftOf(JSON.stringify(body.text), defaults, key, source), request, reply)
       case 'ndjson':
       case 'sse':
         return publishStream(body.type, request, defaults, key, source, reply)
@@ -52,7 +57,13 @@ export function publishRoutes(app: FastifyInstance, { hub, limits }: RouteContex
     }
   }
 
-  async function publishOne(draft: Draft, reply: FastifyReply): Promise<FastifyReply> {
+  async function publishOne(
+    draft: Draft,
+    request: PublishRequest,
+    reply: FastifyReply,
+  ): Promise<FastifyReply> {
+    const admitted = admitEvents(context, request, [draft])
+    if (admitted !== undefined) await admitted
     const [receipt] = await hub.publish([draft])
     return created(reply, receiptJson(receipt!), receipt!.position === null)
   }
@@ -61,9 +72,11 @@ export function publishRoutes(app: FastifyInstance, { hub, limits }: RouteContex
     text: string,
     key: string | undefined,
     source: DraftSource,
+    request: PublishRequest,
     reply: FastifyReply,
   ): Promise<FastifyReply> {
     const { drafts, array } = draftsOfObjects(text, key, source)
+    await admitEvents(context, request, drafts)
     const receipts = await hub.publish(drafts)
     const live = receipts.every((receipt) => receipt.position === null)
     const json = receipts.map(receiptJson)
@@ -79,14 +92,37 @@ export function publishRoutes(app: FastifyInstance, { hub, limits }: RouteContex
     reply: FastifyReply,
   ): Promise<FastifyReply> {
     if (type === 'sse' && defaults === undefined) throw new SluiceError('channel_missing')
-    const publish = (drafts: readonly Draft[]) => hub.publish(drafts)
-    const from = { type, stream: request.raw, defaults, key, source }
+    const ended = new AbortController()
+    const leave = enter(request, defaults, ended)
     const done = hub.hold()
-    const upload = ingest({ ...from, publish, idleMs: limits.uploadIdleMs })
-    const result = await upload.finally(done)
+    const upload = ingest({
+      ...{ type, stream: request.raw, defaults, key, source, signal: ended.signal },
+      admit: (drafts) => admitEvents(context, request, drafts, true),
+      publish: (drafts) => hub.publish(drafts),
+      idleMs: limits.uploadIdleMs,
+      maxBytes: limits.maxUploadBytes,
+    })
+    const result = await upload.finally(() => {
+      done()
+      leave()
+    })
     const { appended, duplicates, last } = result
     const id = last === null ? 'null' : `"${formatPosition(last.order, last.tag)}"`
     return created(reply, `{"appended":${appended},"duplicates":${duplicates},"last":${id}}`, false)
+  }
+
+  /** An upload may outlast the right to it. */
+  function enter(
+    { sluiceIdentity: identity }: PublishRequest,
+    defaults: DraftDefaults | undefined,
+    ended: AbortController,
+  ): () => void {
+    if (identity.kind === 'open') return () => {}
+    return access.audience.enter({
+      ...{ identity, session: undefined, does: 'publish' },
+      channels: defaults === undefined ? [] : [defaults.channel],
+      end: (reason) => ended.abort(endedBy(reason)),
+    })
   }
 }
 

@@ -1,5 +1,7 @@
 /** From a subscription's options to what the hub understands. */
 import { createHash } from 'node:crypto'
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Page } from '../../auth/tickets.js'
 import type { From } from '../../hub/origin.js'
 import { channelOf } from '../../publish/channel.js'
 import { isEndCursor, parseCursor } from '../../wire/cursor.js'
@@ -19,6 +21,8 @@ export interface Subscription {
   readonly limit: number
   /** Public id of the session. */
   readonly session: string | undefined
+  /** Instead of other credentials. */
+  readonly ticket: string | undefined
 }
 
 export interface RequestBounds {
@@ -34,13 +38,15 @@ export function readSubscription(
 ): Subscription {
   const named = options.channel ?? []
   const channels = [...new Set(Array.isArray(named) ? named : [named])]
-  if (channels.length === 0) throw new SluiceError('channel_missing')
+  const { ticket } = options
+  // A ticket knows its channels.
+  if (channels.length === 0 && ticket === undefined) throw new SluiceError('channel_missing')
   if (channels.length > maxChannels) {
     throw new SluiceError('channels_too_many', { detail: `At most ${maxChannels} are allowed` })
   }
   for (const channel of channels) channelOf(channel)
   const format = options.format ?? 'envelope'
-  if (format === 'raw' && (channels.length > 1 || options.mode === 'poll')) {
+  if (format === 'raw' && (channels.length !== 1 || options.mode === 'poll')) {
     throw new SluiceError('option_invalid', {
       detail:
         'format=raw is for one channel and mode=live: its events don’t say where they are from',
@@ -57,7 +63,9 @@ export function readSubscription(
     mode: options.mode ?? 'live',
     waitMs: Number(options.wait ?? 25) * 1000,
     limit: Number(options.limit ?? 100),
-    session: options.session === undefined ? undefined : publicSession(options.session),
+    // Whoever names none comes back with the same URL: the ticket itself is what stays the same.
+    session: sessionOf(options.session ?? ticket),
+    ticket,
   }
 }
 
@@ -77,7 +85,17 @@ function readCursor(text: string, partitions: number): From | 'end' {
   return { cursor }
 }
 
+/** Where a request comes from, as far as its browser says. */
+export function pageOf(headers: IncomingHttpHeaders): Page {
+  const { origin, host, 'sec-fetch-site': site } = headers
+  return { origin, host, site: Array.isArray(site) ? site[0] : site }
+}
+
 /** The id that others may see: who knows it can't take the session over. */
-function publicSession(secret: string): string {
+export function publicSession(secret: string): string {
   return createHash('sha256').update(secret).digest('base64url').slice(0, 22)
+}
+
+function sessionOf(secret: string | undefined): string | undefined {
+  return secret === undefined ? undefined : publicSession(secret)
 }

@@ -1,5 +1,6 @@
 /** `GET /v1/events` and `POST /v1/events/stream`: one subscription, answered as a stream, a finite stream or a long poll. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { EndReason, Member } from '../../auth/audience.js'
 import { namesEventStream, negotiate } from '../../http/accept.js'
 import { openSink } from '../../http/sink.js'
 import type { PollAnswer } from '../../hub/poll.js'
@@ -8,8 +9,10 @@ import { toSluiceError } from '../../plugins/problems.js'
 import { SluiceError } from '../../wire/errors.js'
 import { eventJson } from '../../wire/event.js'
 import { comment, eventBlock, idLine, namedBlock, retryLine } from '../../wire/sse.js'
+import { readJson } from '../body.js'
 import type { RouteContext } from '../context.js'
 import { compileOptions, SubscribeOptions } from '../schemas.js'
+import { admitReader, endedBy, type Reading } from './admission.js'
 import { readSubscription, type Subscription } from './request.js'
 
 const STREAM_HEAD = {
@@ -26,13 +29,14 @@ const POLL_RETRY_MS = 1_000
 const OVERLOAD_RETRY_MS = 30_000
 
 export function subscribeRoutes(app: FastifyInstance, context: RouteContext): void {
-  const { hub, log, limits } = context
+  const { access, hub, log, limits } = context
   const bounds = { partitions: log.partitions, maxChannels: limits.maxChannels }
   const checkBody = compileOptions(SubscribeOptions)
 
   app.route<{ Querystring: SubscribeOptions }>({
     method: ['GET', 'HEAD'],
     url: '/v1/events',
+    config: { tickets: true },
     schema: { querystring: SubscribeOptions },
     // An unpleasant status would end a native EventSource for good, whatever the reason is.
     errorHandler: (error, request, reply) => refuse(error, request, reply),
@@ -43,17 +47,17 @@ export function subscribeRoutes(app: FastifyInstance, context: RouteContext): vo
     },
   })
 
-  app.post<{ Body: Body | undefined }>('/v1/events/stream', (request, reply) => {
-    const options = readOptions(request.body)
-    checkBody(options)
-    const header = request.headers['last-event-id']
-    const lastEventId = Array.isArray(header) ? header[0] : header
-    return answer(
-      readSubscription(options as SubscribeOptions, lastEventId, bounds),
-      request,
-      reply,
-    )
-  })
+  app.post<{ Body: Body | undefined }>(
+    '/v1/events/stream',
+    { config: { tickets: true } },
+    (request, reply) => {
+      const options = readJson<SubscribeOptions>(request.body, checkBody, textNumbers)
+      if (options === undefined) throw new SluiceError('media_type_unsupported')
+      const header = request.headers['last-event-id']
+      const lastEventId = Array.isArray(header) ? header[0] : header
+      return answer(readSubscription(options, lastEventId, bounds), request, reply)
+    },
+  )
 
   async function answer(
     subscription: Subscription,
@@ -65,69 +69,112 @@ export function subscribeRoutes(app: FastifyInstance, context: RouteContext): vo
     if (subscription.from === 'end') return reply.code(204).send()
     if (context.draining()) throw new SluiceError('draining')
     if (hub.crowded) throw new SluiceError('streams_exhausted', { retryAfter: 30 })
+    const reading = await admitReader(context, subscription, request)
     if (request.method === 'HEAD') {
       return reply.headers(representation === 'sse' ? STREAM_HEAD : JSON_HEAD).send()
     }
-    if (representation === 'json') return longPoll(subscription, request, reply)
-    if (subscription.mode === 'poll') return finiteStream(subscription, request, reply)
-    return stream(subscription, request, reply)
+    if (representation === 'json') return longPoll(subscription, reading, request, reply)
+    if (subscription.mode === 'poll') return finiteStream(subscription, reading, request, reply)
+    return stream(subscription, reading, request, reply)
   }
 
   // ── the stream ──
 
   async function stream(
-    { channels, from, format, session, presented }: Subscription,
+    { from, format, presented }: Subscription,
+    { identity, channels, session, reach }: Reading,
     request: FastifyRequest,
     reply: FastifyReply,
   ): Promise<FastifyReply> {
     if (from === 'end') return reply.code(204).send()
-    const opened = await hub.openStream({ channels, from, format, session, presented })
+    const leaveSeat = access.seats.take(identity, request.ip)
+    let leaveAudience = () => {}
+    const onClosed = () => {
+      leaveSeat()
+      leaveAudience()
+    }
+    const opened = await hub
+      .openStream({ channels, from, format, session, presented, reach, onClosed })
+      .catch((error: unknown) => {
+        leaveSeat()
+        throw error
+      })
     if (opened.kind === 'exhausted') return reply.code(204).send()
     if (opened.kind === 'expired') throw new SluiceError('cursor_expired')
+    const { stream } = opened
     if (request.raw.socket.destroyed || context.draining()) {
-      opened.stream.close()
+      stream.close()
       throw new SluiceError('draining')
+    }
+    const member: Member = {
+      ...{ identity, session, channels, does: 'subscribe' },
+      end: (reason, again) => stream.bye(reason, again),
+      expiring: (expires) => stream.tellExpiring(expires),
+    }
+    if (identity.kind !== 'open' || session !== undefined) {
+      leaveAudience = access.audience.enter(member)
     }
     // What hooks have set (CORS) must not get lost with the reply.
     const headers = { ...reply.getHeaders(), ...STREAM_HEAD }
     reply.hijack()
-    opened.stream.attach(openSink(request.raw, reply.raw, headers))
+    stream.attach(openSink(request.raw, reply.raw, headers))
+    // The opening took its time: what has happened to its rights meanwhile?
+    access.audience.judge([member])
     return reply
   }
 
   // ── finite answers ──
 
-  async function poll(subscription: Subscription, waitMs: number, request: FastifyRequest) {
-    const { channels, from, limit } = subscription
+  async function poll(
+    { from, limit }: Subscription,
+    { identity, channels, session, reach }: Reading,
+    waitMs: number,
+    request: FastifyRequest,
+  ): Promise<PollAnswer | undefined> {
     if (from === 'end') return undefined
+    const leaveSeat = access.seats.take(identity, request.ip)
     const gone = new AbortController()
+    let ended: EndReason | undefined
+    const leaveAudience = access.audience.enter({
+      ...{ identity, session, channels, does: 'subscribe' },
+      end(reason) {
+        ended = reason
+        gone.abort()
+      },
+    })
     const abort = () => gone.abort()
     request.raw.socket.once('close', abort)
     try {
-      return await hub.poll({ channels, from, waitMs, limit, signal: gone.signal })
+      const polled = await hub.poll({ channels, from, waitMs, limit, reach, signal: gone.signal })
+      if (ended !== undefined) throw endedBy(ended)
+      return polled
     } finally {
       request.raw.socket.removeListener('close', abort)
+      leaveAudience()
+      leaveSeat()
     }
   }
 
   async function longPoll(
     subscription: Subscription,
+    reading: Reading,
     request: FastifyRequest,
     reply: FastifyReply,
   ): Promise<FastifyReply> {
-    const polled = await poll(subscription, subscription.waitMs, request)
+    const polled = await poll(subscription, reading, subscription.waitMs, request)
     if (polled === undefined || polled.exhausted) return reply.code(204).send()
     return reply.headers(JSON_HEAD).send(pollJson(polled))
   }
 
   async function finiteStream(
     subscription: Subscription,
+    reading: Reading,
     request: FastifyRequest,
     reply: FastifyReply,
   ): Promise<FastifyReply> {
     // Without a cursor the client needs one first: it comes at once.
     const waitMs = subscription.presented === undefined ? 0 : subscription.waitMs
-    const polled = await poll(subscription, waitMs, request)
+    const polled = await poll(subscription, reading, waitMs, request)
     if (polled === undefined || polled.exhausted) return reply.code(204).send()
     return reply.headers(STREAM_HEAD).send(pollSse(polled))
   }
@@ -152,19 +199,14 @@ const JSON_HEAD = {
   vary: 'Accept, Origin',
 }
 
-function readOptions(body: Body | undefined): unknown {
-  if (body?.type !== 'json') throw new SluiceError('media_type_unsupported')
-  try {
-    const options = JSON.parse(body.text) as Record<string, unknown>
-    if (typeof options !== 'object' || options === null) return options
-    // Numbers are what one writes in JSON; the query has only text.
-    for (const name of ['wait', 'limit', 'rewind']) {
-      if (typeof options[name] === 'number') options[name] = String(options[name])
-    }
-    return options
-  } catch {
-    throw new SluiceError('body_invalid', { detail: 'The body is not JSON' })
+/** Numbers are what one writes in JSON; the query has only text. */
+function textNumbers(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  const options = value as Record<string, unknown>
+  for (const name of ['wait', 'limit', 'rewind']) {
+    if (typeof options[name] === 'number') options[name] = String(options[name])
   }
+  return options
 }
 
 /** The long poll's answer. Event data goes as the text that came. */

@@ -1,14 +1,15 @@
 /** Gateways for the tests of the routes: in this process, on loopback, a port of their own. */
 import type { Test } from 'tap'
 import { type Config, loadConfig } from '../../../src/config.js'
-import { type Gateway, type ServerInternals, startGateway } from '../../../src/server.js'
+import type { GatewayInternals } from '../../../src/gateway.js'
+import { type Gateway, startGateway } from '../../../src/server.js'
 import { type RedisServer, startRedis } from '../../support/redis.js'
 
 /** A gateway on the log in memory, stopped with the test. */
 export async function start(
   t: Test,
   config: Partial<Config> = {},
-  internals: ServerInternals = {},
+  internals: GatewayInternals = {},
 ): Promise<Gateway> {
   const gateway = await startGateway({ ...loadConfig(), port: 0, ...config }, { internals })
   t.teardown(() => gateway.close())

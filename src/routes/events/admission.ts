@@ -1,0 +1,102 @@
+/** What is asked at the door of the event resources, in its order. */
+import type { FastifyRequest } from 'fastify'
+import type { EndReason } from '../../auth/audience.js'
+import type { Identity } from '../../auth/identity.js'
+import { checkRevoked } from '../../auth/revocations.js'
+import type { Reach } from '../../hub/origin.js'
+import { SESSION_MS } from '../../limits.js'
+import type { Draft } from '../../log/log.js'
+import { SluiceError } from '../../wire/errors.js'
+import type { RouteContext } from '../context.js'
+import { pageOf, type Subscription } from './request.js'
+
+/** A reader that may read. */
+export interface Reading {
+  readonly identity: Identity
+  readonly channels: readonly string[]
+  /** Public id. */
+  readonly session: string | undefined
+  /** How far back; undefined: everything that is kept. */
+  readonly reach: Reach | undefined
+}
+
+/** Lets a reader in: who, what, how often, and in whose session. Throws what they are to be told. */
+export async function admitReader(
+  context: RouteContext,
+  subscription: Subscription,
+  request: FastifyRequest,
+): Promise<Reading> {
+  const { access, now } = context
+  const { session } = subscription
+  const { identity, channels } = await whoReads(context, subscription, request)
+  await access.admit(identity, 'subscribe', channels, request.ip)
+  checkRevoked(access.revocations, identity, session)
+  await access.spending.open(identity, request.ip)
+  if (session !== undefined && identity.kind !== 'open') {
+    await claimSession(context, session, identity)
+  }
+  const { rights } = identity
+  const reach = rights.limitsHistory ? (channel: string) => rights.since(channel, now()) : undefined
+  return { identity, channels, session, reach }
+}
+
+async function whoReads(
+  { access, limits }: RouteContext,
+  { ticket, session, channels }: Subscription,
+  request: FastifyRequest,
+): Promise<{ identity: Identity; channels: readonly string[] }> {
+  if (ticket === undefined) return { identity: request.sluiceIdentity, channels }
+  const admitted = await access.tickets.redeem(ticket, session!, pageOf(request.headers))
+  const named = channels.length > 0 ? channels : admitted.channels
+  if (named.length === 0) throw new SluiceError('channel_missing')
+  if (named.length > limits.maxChannels) throw new SluiceError('channels_too_many')
+  return { identity: admitted.identity, channels: named }
+}
+
+/** Who a session belongs to, as one text. */
+export function ownerOf({ kind, subject }: Identity): string {
+  return subject === undefined ? kind : `s ${subject}`
+}
+
+/** A session is whose it was when it began: a login that has lapsed doesn't go on as nobody. */
+async function claimSession(
+  { shared }: RouteContext,
+  session: string,
+  identity: Identity,
+): Promise<void> {
+  const own = ownerOf(identity)
+  const owner = await shared.claimSession(session, own, SESSION_MS)
+  if (owner === own) return
+  if (identity.kind === 'anonymous') {
+    throw new SluiceError('token_missing', { detail: 'The session began with a login' })
+  }
+  throw new SluiceError('session_foreign')
+}
+
+/** Lets events in that may be published where they want to go: the hook's word, and the rate. */
+export function admitEvents(
+  { access }: RouteContext,
+  request: FastifyRequest,
+  drafts: readonly Draft[],
+  paced = false,
+): void | Promise<void> {
+  const { sluiceIdentity: identity } = request
+  if (identity.kind === 'open' || identity.kind === 'key') return
+  const { ip } = request
+  const spend = () =>
+    paced
+      ? access.spending.pace(identity, ip, drafts)
+      : access.spending.publish(identity, ip, drafts)
+  const asked = access.admit(identity, 'publish', channelsOf(drafts), ip)
+  return asked === undefined ? spend() : asked.then(spend)
+}
+
+function channelsOf(drafts: readonly Draft[]): readonly string[] {
+  if (drafts.length === 1) return [drafts[0]!.channel]
+  return [...new Set(drafts.map(({ channel }) => channel))]
+}
+
+/** What somebody is told whose rights ended while their request went on. */
+export function endedBy(reason: EndReason): SluiceError {
+  return new SluiceError(reason === 'revoked' ? 'token_revoked' : 'token_expired')
+}
