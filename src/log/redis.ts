@@ -125,12 +125,11 @@ export function createRedisLog(options: RedisLogOptions): RedisLog {
       const deadline = performance.now() + (options.startTimeout ?? START_TIMEOUT)
       const examiner = createExaminer(logger, options.settingsTold)
       partitions = Array.from({ length: count }, (_, index) => {
-        const tag = hashTag(index, count)
-        const slot = slotOf(tag)
+        const slot = slotOf(hashTag(index, count))
         return createPartition({
           index,
           partitions: count,
-          base: `${prefix}:{${tag}}`,
+          base: intake.base(index),
           listener,
           retentionFor,
           appendTimeout,

@@ -7,6 +7,7 @@ import t, { type Test } from 'tap'
 import { subscribe } from '../../src/client/subscribe.js'
 import { loadConfig } from '../../src/config.js'
 import { startGateway } from '../../src/server.js'
+import { startGateway as startSharing } from '../auth/shared-gateway.js'
 import { startRedis } from '../support/redis.js'
 import { startCluster } from '../support/redis-cluster.js'
 
@@ -36,7 +37,7 @@ function calledByFunctions(): Set<string> {
 /** What a gateway calls itself. */
 const CALLED = [
   ...['ping', 'info', 'wait', 'client|setname', 'select', 'function|load', 'fcall', 'fcall_ro'],
-  ...['ssubscribe', 'sunsubscribe', 'cluster|info', 'cluster|slots'],
+  ...['ssubscribe', 'sunsubscribe', 'spublish', 'cluster|info', 'cluster|slots'],
   // Raw publishers and the inbox.
   ...['psubscribe', 'publish', 'xread', 'xdel', 'xadd'],
 ]
@@ -96,6 +97,24 @@ async function live(t: Test, redisUrl: string, outside: () => Promise<void>): Pr
   await call('DELETE', '/v1/channels?channel=a')
   await call('GET', '/readyz')
   await gateway.close()
+  await share(t, redisUrl)
+}
+
+/** What gateways ask each other beside events, on each partition. */
+async function share(t: Test, url: string): Promise<void> {
+  const { shared } = await startSharing(t, { url, partitions: PARTITIONS })
+  const soon = Date.now() + 60_000
+  const rate = { amount: 10, ms: 1000 }
+  for (let i = 0; i < 4 * PARTITIONS; i++) {
+    await shared.issueTicket(`t${i}`, 'record', soon, soon)
+    await shared.redeemTicket(`t${i}`, 'session')
+    await shared.claimSession(`s${i}`, 'owner', 60_000)
+    await shared.sessionOwner(`s${i}`)
+    await shared.take(`b${i}`, rate, 1, 10)
+  }
+  await shared.revoke({ kind: 'jti', value: 'short', until: Date.now() + 1, at: 0 })
+  await shared.revoke({ kind: 'jti', value: 'long', until: soon, at: 0 })
+  await shared.renew('session', 'renewal')
 }
 
 async function denied(client: Redis): Promise<string[]> {

@@ -4,7 +4,10 @@ import { readFileSync } from 'node:fs'
 import type { Redis } from 'ioredis'
 
 /** Files of `functions/`, in the order in which they need each other. */
-const PARTS = ['common', 'epochs', 'lease', 'inbox', 'write', 'witness', 'read', 'follow'] as const
+const PARTS = [
+  ...['common', 'epochs', 'lease', 'inbox', 'write', 'witness', 'read', 'follow'],
+  ...['gate', 'verdicts'],
+] as const
 const source = PARTS.map((part) =>
   readFileSync(new URL(`./functions/${part}.lua`, import.meta.url), 'utf8'),
 ).join('\n')
@@ -26,6 +29,14 @@ export type FunctionName =
   | 'release'
   | 'inbox'
   | 'inbox_leave'
+  | 'issue'
+  | 'redeem'
+  | 'claim'
+  | 'owner'
+  | 'take'
+  | 'revoke'
+  | 'remind'
+  | 'verdicts'
 
 const WRITING: ReadonlySet<FunctionName> = new Set([
   'write',
@@ -37,6 +48,12 @@ const WRITING: ReadonlySet<FunctionName> = new Set([
   'release',
   'inbox',
   'inbox_leave',
+  'issue',
+  'redeem',
+  'claim',
+  'take',
+  'revoke',
+  'remind',
 ])
 
 export type Argument = string | number

@@ -1,21 +1,26 @@
 /**
- * What roads in that are made of Redis itself (src/ingest) need of the log: connections of their own
- * beside the partitions', and appends that a repetition or a late comer can't double.
+ * What others that are made of Redis itself (src/ingest, src/auth) need of the log: connections of their
+ * own beside the partitions', functions, and appends that a repetition or a late comer can't double.
  */
 import type { Redis } from 'ioredis'
 import { partitionOf } from '../partition.js'
 import type { Node } from './address.js'
 import type { Held, Outcome, Taking } from './batch.js'
 import { meetMaster } from './contact.js'
+import type { Argument, FunctionName } from './functions.js'
 import { createLink, type Link } from './link.js'
 import type { Partition } from './partition.js'
-import { slotOf } from './slots.js'
+import { hashTag, slotOf } from './slots.js'
 
 export interface Intake {
   /** What all names in Redis begin with. */
   readonly prefix: string
   readonly partitions: number
   partitionOf(channel: string): number
+  /** What all keys of a partition begin with. */
+  base(partition: number): string
+  /** A function on a partition, on its own connection. Rejects with `log_unavailable`. */
+  call(partition: number, name: FunctionName, args: readonly Argument[]): Promise<unknown>
   /** A connection to the master that has the key, found anew when that is another. */
   link(key: string, use: LinkUse): IntakeLink
   /** A connection for one errand to the master that has the key. */
@@ -40,7 +45,7 @@ export interface LinkUse {
   down(why: string): void
 }
 
-export type IntakeLink = Pick<Link, 'client' | 'drop' | 'stop'>
+export type IntakeLink = Pick<Link, 'client' | 'trouble' | 'drop' | 'stop'>
 
 export interface LeaseAsk {
   /** The token held; empty: none. */
@@ -109,6 +114,9 @@ export function createIntake(options: IntakeOptions): Intake {
       get client() {
         return inner.client
       },
+      get trouble() {
+        return inner.trouble
+      },
       drop: inner.drop,
       stop() {
         stopped = true
@@ -122,6 +130,8 @@ export function createIntake(options: IntakeOptions): Intake {
     prefix,
     partitions: count,
     partitionOf: (channel) => partitionOf(channel, count),
+    base: (index) => `${prefix}:{${hashTag(index, count)}}`,
+    call: (index, name, args) => partition(index).call(name, args),
     link,
     async visit(key, errand) {
       const client = dial(await options.find(slotOf(key)))

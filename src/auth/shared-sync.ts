@@ -1,0 +1,100 @@
+/**
+ * Brings the verdicts of this gateway and those in Redis together.
+ *
+ *     another connection, another list ─→ remind: all that this gateway remembers ─→ read from the beginning
+ *     the same list                    ─→ read what has changed since
+ *
+ * Redis is where gateways tell each other, and no more reliable than its settings: what a failover or a
+ * wipe takes from it, those who had heard it give back.
+ */
+import type { Redis } from 'ioredis'
+import { callFunction, isReadingOnly } from '../log/redis/functions.js'
+import { VERDICTS, VERDICTS_PAGE } from './shared-limits.js'
+import { nameOf, readName, type Verdict, type Verdicts } from './verdicts.js'
+
+export interface SyncOptions {
+  /** Key that all keys of the list's partition begin with. */
+  readonly base: string
+  readonly verdicts: Verdicts
+  /** Something is otherwise than before. */
+  changed(): void
+}
+
+export interface Sync {
+  /** Nothing is taken for granted: behind another connection there may be another list. */
+  reset(): void
+  /** One at a time. Rejects where Redis doesn't answer, or can't be asked for now. */
+  round(client: Redis): Promise<void>
+}
+
+type News = [birth: string, version: string, ...rows: string[]]
+
+export function createSync({ base, verdicts, changed }: SyncOptions): Sync {
+  /** The list that was read, and how far. */
+  let birth: string | undefined
+  let version = 0
+  /** Redis may lack what this gateway remembers. */
+  let owing = true
+
+  function reset(): void {
+    birth = undefined
+    version = 0
+    owing = true
+  }
+
+  async function remind(client: Redis): Promise<void> {
+    const known = verdicts.all()
+    for (let from = 0; from < known.length; from += VERDICTS_PAGE) {
+      const page = known.slice(from, from + VERDICTS_PAGE).flatMap(argumentsOf)
+      const reply = await callFunction(client, 'remind', base, [VERDICTS, ...page])
+      if (reply === birth) continue
+      birth = reply as string
+      version = 0
+    }
+    owing = false
+  }
+
+  /** Answers whether there is more. */
+  async function read(client: Redis): Promise<boolean> {
+    const reply = await callFunction(client, 'verdicts', base, [version, VERDICTS_PAGE])
+    const [list, last, ...rows] = reply as News
+    if (list !== birth || Number(last) < version) {
+      reset()
+      birth = list
+      return true
+    }
+    let news = false
+    for (let i = 0; i < rows.length; i += 3) {
+      const verdict = readVerdict(rows[i]!, rows[i + 1]!)
+      if (verdict !== undefined && verdicts.hear(verdict)) news = true
+      version = Number(rows[i + 2])
+    }
+    if (news) changed()
+    return rows.length === 3 * VERDICTS_PAGE
+  }
+
+  return {
+    reset,
+    async round(client) {
+      do {
+        if (owing) {
+          await remind(client).catch((error: unknown) => {
+            // It can be read all the same, and is reminded at the next round.
+            if (!isReadingOnly(error)) throw error
+          })
+        }
+      } while (await read(client))
+    },
+  }
+}
+
+function argumentsOf({ kind, value, until, at, ends }: Verdict) {
+  return [nameOf(kind, value), until, at, ends]
+}
+
+function readVerdict(name: string, text: string): Verdict | undefined {
+  const named = readName(name)
+  if (named === undefined) return undefined
+  const [until, at, ends] = text.split(' ').map(Number) as [number, number, number]
+  return { ...named, until, at, ends }
+}
