@@ -3,15 +3,18 @@ import { request } from 'node:http'
 import t from 'tap'
 import { ask, post, publish } from '../routes/support/ask.js'
 import { connect, say } from '../routes/support/socket.js'
-import { start } from '../routes/support/start.js'
+import { onBothLogs, start, stopRedis } from '../routes/support/start.js'
+
+t.teardown(stopRedis)
 
 const head = (type: string, more: string) =>
   `POST /v1/events?channel=a HTTP/1.1\r\nHost: localhost\r\nContent-Type: ${type}\r\n${more}\r\n\r\n`
 
-t.test(
+onBothLogs(
+  t,
   '28: Content-Length beside Transfer-Encoding is refused and the connection closed',
-  async (t) => {
-    const { url } = await start(t)
+  async (t, start) => {
+    const { url } = await start()
     const both = 'Content-Length: 5\r\nTransfer-Encoding: chunked'
     const smuggled = 'GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n'
     const text = await say(url, `${head('application/json', both)}1\r\n1\r\n0\r\n\r\n${smuggled}`)
@@ -21,26 +24,31 @@ t.test(
   },
 )
 
-t.test('28: two lengths, a negative one and other nonsense are refused', async (t) => {
-  const { url } = await start(t)
-  const wrong = [
-    'Content-Length: 1\r\nContent-Length: 2',
-    'Content-Length: -1',
-    'Content-Length: 1x',
-  ]
-  for (const more of [
-    ...wrong,
-    'Transfer-Encoding: gzip',
-    'Transfer-Encoding: chunked, identity',
-  ]) {
-    t.match(await say(url, `${head('application/json', more)}1`), /^HTTP\/1\.1 400 /, more)
-  }
-})
+onBothLogs(
+  t,
+  '28: two lengths, a negative one and other nonsense are refused',
+  async (t, start) => {
+    const { url } = await start()
+    const wrong = [
+      'Content-Length: 1\r\nContent-Length: 2',
+      'Content-Length: -1',
+      'Content-Length: 1x',
+    ]
+    for (const more of [
+      ...wrong,
+      'Transfer-Encoding: gzip',
+      'Transfer-Encoding: chunked, identity',
+    ]) {
+      t.match(await say(url, `${head('application/json', more)}1`), /^HTTP\/1\.1 400 /, more)
+    }
+  },
+)
 
-t.test(
+onBothLogs(
+  t,
   '32: a body above the limit is 413, and the connection serves the next request',
-  async (t) => {
-    const { url } = await start(t, { maxBodyBytes: 10_000, maxEventBytes: 10_000 })
+  async (t, start) => {
+    const { url } = await start({ maxBodyBytes: 10_000, maxEventBytes: 10_000 })
     const json = JSON.stringify('x'.repeat(20_000))
     for (const framed of [
       head('application/json', `Content-Length: ${json.length}`) + json,
@@ -56,10 +64,11 @@ t.test(
   },
 )
 
-t.test(
+onBothLogs(
+  t,
   '32: a chunked body without end is answered while it is still sent, and not kept',
-  async (t) => {
-    const { url } = await start(t)
+  async (t, start) => {
+    const { url } = await start()
     const headers = { 'content-type': 'application/json' }
     const req = request(`${url}/v1/events?channel=a`, { method: 'POST', headers, agent: false })
     const answered = new Promise<number>((resolve) => {
@@ -89,10 +98,11 @@ for (const [type, line, limit] of [
   ['text/event-stream', 'data: x', 'one field'],
   ['text/event-stream', 'data: x\n', 'one event of many lines'],
 ] as const) {
-  t.test(
+  onBothLogs(
+    t,
     `32: a streamed event above the limit (${type}, ${limit}) ends the upload with 413`,
-    async (t) => {
-      const { url } = await start(t, { maxEventBytes: 10_000 })
+    async (t, start) => {
+      const { url } = await start({ maxEventBytes: 10_000 })
       const wire = await connect(url)
       t.teardown(wire.destroy)
       wire.write(head(type, 'Transfer-Encoding: chunked'))

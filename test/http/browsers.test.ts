@@ -1,8 +1,10 @@
 /** Which pages may call, and what their browsers are told. */
 import t from 'tap'
 import { ask } from '../routes/support/ask.js'
-import { start } from '../routes/support/start.js'
+import { onBothLogs, start, stopRedis } from '../routes/support/start.js'
 import { open } from '../routes/support/stream.js'
+
+t.teardown(stopRedis)
 
 const APP = 'https://app.example'
 const corsOrigins = [APP]
@@ -28,46 +30,54 @@ const REQUESTS: [method: string, path: string][] = [
   ['GET', '/nowhere'],
 ]
 
-t.test('26: a request of a page that isn’t listed is refused, whatever it asks for', async (t) => {
-  const { url } = await start(t, { corsOrigins })
-  for (const origin of FOREIGN) {
-    for (const [method, path] of REQUESTS) {
-      for (const cookie of [{}, { cookie: 'session=1' }]) {
-        // What a page may send without asking first.
-        const headers = { origin, accept: 'application/json', ...cookie }
-        const plain = method === 'POST' ? { 'content-type': 'text/plain' } : {}
-        const answer = await ask(url + path, { method, headers: { ...headers, ...plain } })
-        t.equal(answer.status, 403, `${method} ${path} from ${origin}`)
-        t.equal(answer.headers['access-control-allow-origin'], undefined)
-        if (method !== 'HEAD') t.equal(answer.json.code, 'origin_forbidden')
+onBothLogs(
+  t,
+  '26: a request of a page that isn’t listed is refused, whatever it asks for',
+  async (t, start) => {
+    const { url } = await start({ corsOrigins })
+    for (const origin of FOREIGN) {
+      for (const [method, path] of REQUESTS) {
+        for (const cookie of [{}, { cookie: 'session=1' }]) {
+          // What a page may send without asking first.
+          const headers = { origin, accept: 'application/json', ...cookie }
+          const plain = method === 'POST' ? { 'content-type': 'text/plain' } : {}
+          const answer = await ask(url + path, { method, headers: { ...headers, ...plain } })
+          t.equal(answer.status, 403, `${method} ${path} from ${origin}`)
+          t.equal(answer.headers['access-control-allow-origin'], undefined)
+          if (method !== 'HEAD') t.equal(answer.json.code, 'origin_forbidden')
+        }
       }
     }
-  }
-  t.equal((await ask(`${url}/v1/channels?channel=a`)).json.events, 0, 'nothing was done')
-})
+    t.equal((await ask(`${url}/v1/channels?channel=a`)).json.events, 0, 'nothing was done')
+  },
+)
 
-t.test('26: in open mode, without any configuration, foreign pages are refused too', async (t) => {
-  const { url } = await start(t)
-  for (const origin of [
-    'https://evil.example',
-    'http://localhost.evil.example',
-    'http://127.0.0.1.nip.io',
-    'file://',
-    'null',
-  ]) {
-    const answer = await ask(`${url}/healthz`, { headers: { origin } })
-    t.equal(answer.status, 403, origin)
-  }
-  for (const origin of [
-    'http://localhost:3000',
-    'http://127.0.0.1',
-    'https://[::1]:8443',
-    'http://app.localhost',
-  ]) {
-    const answer = await ask(`${url}/healthz`, { headers: { origin } })
-    t.equal(answer.headers['access-control-allow-origin'], origin)
-  }
-})
+onBothLogs(
+  t,
+  '26: in open mode, without any configuration, foreign pages are refused too',
+  async (t, start) => {
+    const { url } = await start()
+    for (const origin of [
+      'https://evil.example',
+      'http://localhost.evil.example',
+      'http://127.0.0.1.nip.io',
+      'file://',
+      'null',
+    ]) {
+      const answer = await ask(`${url}/healthz`, { headers: { origin } })
+      t.equal(answer.status, 403, origin)
+    }
+    for (const origin of [
+      'http://localhost:3000',
+      'http://127.0.0.1',
+      'https://[::1]:8443',
+      'http://app.localhost',
+    ]) {
+      const answer = await ask(`${url}/healthz`, { headers: { origin } })
+      t.equal(answer.headers['access-control-allow-origin'], origin)
+    }
+  },
+)
 
 t.test('a refused page’s preflight gets no permission', async (t) => {
   const { url } = await start(t, { corsOrigins })

@@ -5,20 +5,22 @@ import t from 'tap'
 import { SLOW_MS } from '../../src/hub/limits.js'
 import { ask, publish } from '../routes/support/ask.js'
 import { connect } from '../routes/support/socket.js'
-import { start } from '../routes/support/start.js'
+import { onBothLogs, stopRedis } from '../routes/support/start.js'
 import { subscribe } from '../routes/support/stream.js'
+
+t.teardown(stopRedis)
 
 const POST = 'POST /v1/events?channel=a HTTP/1.1\r\nHost: localhost\r\n'
 
-t.test('21: a head that never ends is answered 408 and closed', async (t) => {
-  const { url } = await start(t, { headMs: 100 })
+onBothLogs(t, '21: a head that never ends is answered 408 and closed', async (t, start) => {
+  const { url } = await start({ headMs: 100 })
   const wire = await connect(url)
   wire.write('GET /v1/events?channel=a HTTP/1.1\r\nHost: localhost\r\nX-Slow: ')
   t.match(await wire.rest(), /^HTTP\/1\.1 408 .*application\/problem\+json.*"body_timeout"/s)
 })
 
-t.test('21: a body that never ends is answered 408', async (t) => {
-  const { url } = await start(t, { bodyMs: 100 })
+onBothLogs(t, '21: a body that never ends is answered 408', async (t, start) => {
+  const { url } = await start({ bodyMs: 100 })
   for (const framing of ['Content-Length: 10', 'Transfer-Encoding: chunked']) {
     const wire = await connect(url)
     t.teardown(wire.destroy)
@@ -27,8 +29,8 @@ t.test('21: a body that never ends is answered 408', async (t) => {
   }
 })
 
-t.test('21: a streamed body has its own limit, for silence only', async (t) => {
-  const { url } = await start(t, { bodyMs: 50, uploadIdleMs: 300 })
+onBothLogs(t, '21: a streamed body has its own limit, for silence only', async (t, start) => {
+  const { url } = await start({ bodyMs: 50, uploadIdleMs: 300 })
   const stream = await subscribe(url, ['a'])
   await stream.event('stream.live')
   const wire = await connect(url)
@@ -43,26 +45,27 @@ t.test('21: a streamed body has its own limit, for silence only', async (t) => {
   t.match(answer, /"appended":3/, 'and says how many were appended')
 })
 
-t.test('21: whoever goes on sending after a refusal is cut off in the end', async (t) => {
-  const { url } = await start(t, { maxBodyBytes: 1000 })
-  const wire = await connect(url)
-  wire.write(`${POST}Content-Type: application/json\r\nContent-Length: 1000000\r\n\r\n`)
-  t.match(await wire.rest(), /^HTTP\/1\.1 413 /)
-})
+onBothLogs(
+  t,
+  '21: whoever goes on sending after a refusal is cut off in the end',
+  async (t, start) => {
+    const { url } = await start({ maxBodyBytes: 1000 })
+    const wire = await connect(url)
+    wire.write(`${POST}Content-Type: application/json\r\nContent-Length: 1000000\r\n\r\n`)
+    t.match(await wire.rest(), /^HTTP\/1\.1 413 /)
+  },
+)
 
-t.test(
+onBothLogs(
+  t,
   '22: a reader that never reads costs one socket’s buffer and is closed after a minute',
-  async (t) => {
+  async (t, start) => {
     let ahead = 0
     const sockets: Socket[] = []
     const onSocket = (message: unknown) => sockets.push((message as { socket: Socket }).socket)
     diagnostics.subscribe('net.server.socket', onSocket)
     t.teardown(() => diagnostics.unsubscribe('net.server.socket', onSocket))
-    const { url } = await start(
-      t,
-      { heartbeatMs: 40, drainMs: 0 },
-      { now: () => Date.now() + ahead },
-    )
+    const { url } = await start({ heartbeatMs: 40, drainMs: 0 }, { now: () => Date.now() + ahead })
 
     const stuck = await connect(url)
     t.teardown(stuck.destroy)
@@ -104,8 +107,8 @@ async function before(url: string): Promise<string> {
   return page.json.cursor
 }
 
-t.test('22: a reader that wakes up in time has lost nothing', async (t) => {
-  const { url } = await start(t, { drainMs: 0 })
+onBothLogs(t, '22: a reader that wakes up in time has lost nothing', async (t, start) => {
+  const { url } = await start({ drainMs: 0 })
   const stuck = await connect(url)
   t.teardown(stuck.destroy)
   stuck.write('GET /v1/events?channel=a HTTP/1.1\r\nHost: localhost\r\n\r\n')
@@ -120,10 +123,11 @@ t.test('22: a reader that wakes up in time has lost nothing', async (t) => {
 })
 
 for (const format of ['envelope', 'raw']) {
-  t.test(
+  onBothLogs(
+    t,
     `22: a reader that wakes up too late is told, or cut off where it can’t be (${format})`,
-    async (t) => {
-      const { url } = await start(t, { retentionEvents: 5, drainMs: 0 })
+    async (t, start) => {
+      const { url } = await start({ retentionEvents: 5, drainMs: 0 })
       const stuck = await connect(url)
       t.teardown(stuck.destroy)
       stuck.write(`GET /v1/events?channel=a&format=${format} HTTP/1.1\r\nHost: localhost\r\n\r\n`)

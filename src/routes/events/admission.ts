@@ -31,6 +31,8 @@ export async function admitReader(
   const { identity, channels } = await whoReads(context, subscription, request)
   await access.admit(identity, 'subscribe', channels, request.ip)
   checkRevoked(access.revocations, identity, session)
+  // The tolerance is for clocks; what lasts ends with the token, to the second.
+  if (identity.expires <= now()) throw new SluiceError('token_expired')
   await access.spending.open(identity, request.ip)
   if (session !== undefined && identity.kind !== 'open') {
     await claimSession(context, session, identity)

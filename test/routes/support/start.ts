@@ -16,18 +16,22 @@ export async function start(
   return gateway
 }
 
+/** Starts gateways of one test, on one log. */
+export type Start = (config?: Partial<Config>, internals?: GatewayInternals) => Promise<Gateway>
+
 /** A test that is run with the log in memory, and again with the log on a real Redis. */
 export function onBothLogs(
   t: Test,
   name: string,
-  run: (t: Test, start: (config?: Partial<Config>) => Promise<Gateway>) => Promise<void>,
+  run: (t: Test, start: Start) => Promise<void>,
 ): void {
-  t.test(`${name} (memory)`, (t) => run(t, (config) => start(t, config)))
+  t.test(`${name} (memory)`, (t) => run(t, (config, internals) => start(t, config, internals)))
   t.test(`${name} (redis)`, async (t) => {
     redis ??= startRedis()
     const { url: redisUrl } = await redis
     const redisPrefix = `t${++prefixes}`
-    await run(t, (config) => start(t, { redisUrl, redisPrefix, ...config }))
+    const own = { redisUrl, redisPrefix }
+    await run(t, (config, internals) => start(t, { ...own, ...config }, internals))
   })
 }
 
