@@ -84,6 +84,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     ...WEB,
   ],
   'cli/': [
+    'auth/',
     'server.ts',
     'config.ts',
     'config/',
@@ -92,6 +93,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'workers/',
     'node:',
     'logger.ts',
+    'jose',
     'pino',
     'close-with-grace',
   ],

@@ -8,6 +8,8 @@ export interface Wire {
   write(text: string | Buffer): void
   /** Resolves with all that came, once it matches; rejects where the connection closes before. */
   until(pattern: RegExp): Promise<string>
+  /** Resolves when more has come; rejects where the connection is closed. */
+  next(): Promise<void>
   /** Resolves with all that came, once the other side has closed. */
   rest(): Promise<string>
   /** Stops reading, so that the other side's writes pile up. */
@@ -50,6 +52,10 @@ export async function connect(url: string): Promise<Wire> {
         await once(told, 'told')
       }
       return text
+    },
+    async next() {
+      if (closed) throw new Error(`closed after ${JSON.stringify(text.slice(-1000))}`)
+      await once(told, 'told')
     },
     async rest() {
       while (!closed) await once(told, 'told')
