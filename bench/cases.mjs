@@ -70,6 +70,15 @@ export function allCases({ quick = false } = {}) {
       notes: () => ['redis-server runs on the core of the load client, not on that of the server'],
     },
     {
+      id: 'AT',
+      sides: {
+        open: live(servers.sluice, fanout, { warm }),
+        ours: live(servers.lockedSluice, fanout, { warm }),
+      },
+      rows: [row('AT', 'A with a token on every request, to open', 'rate', 'open', atLeast(0.95))],
+      notes: ({ ours }) => [clientUse(ours)],
+    },
+    {
       id: 'B',
       sides: {
         nchan: live(servers.nchan, steady, { warm }),
@@ -89,6 +98,14 @@ export function allCases({ quick = false } = {}) {
       rows: [
         row('D', '1,000 channels × 1 stream, a POST for each event', 'rate', 'nchan', atLeast(0.6)),
       ],
+    },
+    {
+      id: 'DT',
+      sides: {
+        open: live(servers.sluice, many, { warm }),
+        ours: live(servers.lockedSluice, many, { warm }),
+      },
+      rows: [row('DT', 'D with a token on every request, to open', 'rate', 'open', atLeast(0.85))],
     },
     {
       id: 'D50',

@@ -10,7 +10,7 @@ import { build, compile, cores, Missing, root } from './tools.mjs'
 
 const USAGE = `npm run bench [-- cases…] [options]
 
-  cases          A A64 AR B D D50 E C S (all of them where none is named), floor
+  cases          A A64 AR AT B D DT D50 E C S (all of them where none is named), floor
                  or one of redis-memory redis-cpu redis-shards redis-gateway, which measure the
                  constants of docs/scale.md; --quick is theirs, too, and --dist DIR
   --quick        one short run of each: does everything work? Not for judging

@@ -6,6 +6,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
+import { SignJWT } from 'jose'
 import { build, cores, find, here, Missing, nchanModule, pinned, root, running } from './tools.mjs'
 
 // nginx and Redis want a directory each, gone with them.
@@ -182,6 +183,33 @@ export async function sluice(env = {}) {
       close: ']',
     },
   }
+}
+
+const SECRET = 'a secret that only this bench knows'
+
+/**
+ * The gateway with keys: every request has a token of one subject, its rights by patterns, and is
+ * counted against rates that are never reached.
+ */
+export async function lockedSluice() {
+  const plenty = '100000000/s'
+  const server = await sluice({
+    SLUICE_JWT_SECRET: SECRET,
+    SLUICE_MAX_STREAMS_PER_SUBJECT: '20000',
+    SLUICE_STREAM_RATE: plenty,
+    SLUICE_PUBLISH_RATE: plenty,
+    SLUICE_CHANNEL_RATE: plenty,
+  })
+  const channels = { '*': ['subscribe', 'publish'], 'user:{sub}': ['subscribe'] }
+  const token = await new SignJWT({ sluice: { channels } })
+    .setProtectedHeader({ alg: 'HS256' })
+    .setSubject('bench')
+    .setJti('one-of-many')
+    .setIssuedAt()
+    .setExpirationTime('1h')
+    .sign(new TextEncoder().encode(SECRET))
+  const header = `Authorization: Bearer ${token}`
+  return { ...server, live: { ...server.live, hdr: header, pubhdr: header } }
 }
 
 /** The gateway on a Redis of its own, which has to share the client's core. */
