@@ -90,11 +90,21 @@ export function createBus(options: BusOptions): Bus {
         look()
         break
       case 'renewal':
-        if (options.renewed(message.session, message.renewal)) say(client, message.id)
+        if (renewed(message.session, message.renewal)) say(client, message.id)
         break
       case 'renewed':
         asked.get(message.id)?.settle(true)
         break
+    }
+  }
+
+  /** What another version wrote may be of no use here; thrown at a socket it would end the process. */
+  function renewed(session: string, renewal: string): boolean {
+    try {
+      return options.renewed(session, renewal)
+    } catch (error) {
+      logger.warn({ reason: messageOf(error) }, 'a renewal that this gateway can’t read')
+      return false
     }
   }
 

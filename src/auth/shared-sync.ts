@@ -35,6 +35,8 @@ export function createSync({ base, verdicts, changed }: SyncOptions): Sync {
   let version = 0
   /** Redis may lack what this gateway remembers. */
   let owing = true
+  /** Something was read that the listener hasn't been told. */
+  let news = false
 
   function reset(): void {
     birth = undefined
@@ -63,29 +65,33 @@ export function createSync({ base, verdicts, changed }: SyncOptions): Sync {
       birth = list
       return true
     }
-    let news = false
     for (let i = 0; i < rows.length; i += 3) {
       const verdict = readVerdict(rows[i]!, rows[i + 1]!)
       if (verdict !== undefined && verdicts.hear(verdict)) news = true
       version = Number(rows[i + 2])
     }
-    if (news) changed()
     return rows.length === 3 * VERDICTS_PAGE
   }
 
   return {
     reset,
     async round(client) {
-      do {
-        if (owing) {
-          await remind(client).catch((error: unknown) => {
-            // It can be read all the same, and is reminded at the next round.
-            if (!isReadingOnly(error)) throw error
-          })
-        }
-      } while (await read(client))
+      try {
+        do {
+          if (owing) await remind(client).catch(unlessReadingOnly)
+        } while (await read(client))
+      } finally {
+        // Once, however many pages there were: whoever is told goes through all of them.
+        if (news) changed()
+        news = false
+      }
     },
   }
+}
+
+/** Such a Redis can be listened to all the same, and is reminded at the next round. */
+function unlessReadingOnly(error: unknown): void {
+  if (!isReadingOnly(error)) throw error
 }
 
 function argumentsOf({ kind, value, until, at, ends }: Verdict) {

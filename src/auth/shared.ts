@@ -4,7 +4,7 @@
  * `shared-redis.ts` for many; `test/auth/shared-contract.ts` holds both to what stands here.
  *
  * Everything rejects with `log_unavailable` where the store can't be asked: a door that can't be judged
- * stays closed. It does so at once rather than wait: whoever waits holds a request in memory.
+ * stays closed. Nothing is kept until it is back: whoever waits holds a request in memory.
  *
  * Ids of tickets and sessions are hashes, written in base64url. All other strings may hold any
  * characters, and no two different ones mean the same.
@@ -72,7 +72,8 @@ export interface Shared {
   /**
    * Keeps a ticket. `id`: a hash of it, so that the store never holds what opens a stream. Not redeemed
    * by `redeemBy` it is gone; redeemed, it lives until `expires`, 30 days at the most. Both in ms since
-   * the epoch, by the clock of this gateway.
+   * the epoch, by the clock of this gateway. Issued again under the same id it is a new one, which
+   * nobody has redeemed.
    */
   issueTicket(id: string, record: string, redeemBy: number, expires: number): Promise<void>
   /** Binds a ticket to the first session that comes with it; the same session may come again. */

@@ -71,5 +71,9 @@ export function nameOf(kind: RevocationKind, value: string): string {
 export function readName(name: string): Pick<Revocation, 'kind' | 'value'> | undefined {
   const [, kind, text] = /^(subject|session|jti):(".*")$/s.exec(name) ?? []
   if (kind === undefined || text === undefined) return undefined
-  return { kind: kind as RevocationKind, value: JSON.parse(text) as string }
+  try {
+    return { kind: kind as RevocationKind, value: JSON.parse(text) as string }
+  } catch {
+    return undefined
+  }
 }

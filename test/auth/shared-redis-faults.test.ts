@@ -172,12 +172,14 @@ t.test('a lost message is made up for by the next question', async (t) => {
   await keepsOut(other, 'alice')
 })
 
-t.test('a message is enough, however rare the questions are', async (t) => {
+t.test('messages are enough, however rare the questions and however many at once', async (t) => {
   const server = await redis(t)
   const options = { url: server.url, lookEvery: NEVER }
   const [one, other] = [await startGateway(t, options), await startGateway(t, options)]
-  for (let i = 0; i < 50; i++) await revoke(one, `s${i}`)
-  await other.heard.until(() => other.heard.values().length === 50)
+  for (let i = 0; i < 600; i += 20) {
+    await Promise.all(Array.from({ length: 20 }, (_, k) => revoke(one, `s${i + k}`)))
+    await other.heard.until(() => other.heard.values().length === i + 20)
+  }
 })
 
 t.test('a deaf connection is given up', async (t) => {
@@ -319,6 +321,33 @@ t.test('nonsense among the messages is let be', async (t) => {
   gateway.heard.streams.add('session')
   t.equal(await gateway.shared.renew('session', 'x'), true)
   t.same(gateway.heard.renewals, [{ session: 'session', renewal: 'x' }])
+})
+
+t.test('nor is nonsense among the verdicts taken for one', async (t) => {
+  const server = await redis(t)
+  const one = await startGateway(t, server)
+  await revoke(one, 'alice')
+  const client = plain(t, server.url)
+  for (const [i, name] of ['subject:"a"b"', 'subject:a', 'colour:"red"', ''].entries()) {
+    await client.hset(`${BASE}:v`, name, '9 9 9', 'version', i + 2)
+    await client.zadd(`${BASE}:vc`, i + 2, name)
+  }
+  const other = await startGateway(t, server)
+  t.same(other.heard.values(), ['alice'])
+  await revoke(one, 'bob')
+  await keepsOut(other, 'alice', 'bob')
+})
+
+t.test('a renewal that can’t be read ends nothing', async (t) => {
+  const server = await redis(t)
+  const gateway = await startGateway(t, server)
+  const { heard, shared } = gateway
+  heard.renewed = () => {
+    throw new Error('not in my language')
+  }
+  t.equal(await shared.renew('session', 'x'), false)
+  heard.renewed = () => true
+  t.equal(await shared.renew('session', 'x'), true)
 })
 
 t.test('a start without Redis is refused in time', async (t) => {

@@ -72,6 +72,15 @@ export function tickets(promised: Promised): void {
     t.same(await s.one.shared.redeemTicket('id', 'mine'), { kind: 'redeemed', record: 'record' })
   })
 
+  promised('one that is issued again is a new one', async (t, s) => {
+    const now = s.now()
+    await s.one.shared.issueTicket('id', 'old', now + MINUTE, now + MINUTE)
+    await s.one.shared.redeemTicket('id', 'theirs')
+    await s.other.shared.issueTicket('id', 'new', now + MINUTE, now + MINUTE)
+    t.same(await s.one.shared.redeemTicket('id', 'mine'), { kind: 'redeemed', record: 'new' })
+    t.same(await s.one.shared.redeemTicket('id', 'theirs'), { kind: 'taken' })
+  })
+
   promised('a record comes back as it was', async (t, s) => {
     for (const [i, record] of [
       '',
