@@ -14,6 +14,10 @@ const BEARER = /^bearer +([\x21-\x7e]+) *$/i
 export function credentialsOf(headers: IncomingHttpHeaders, cookieName: string): Credentials {
   const { authorization, cookie } = headers
   if (authorization !== undefined) {
+    // Nearly everybody writes it like that; what is wrong behind it is no token either.
+    if (authorization.startsWith('Bearer e')) {
+      return { kind: 'bearer', token: authorization.slice('Bearer '.length) }
+    }
     const token = BEARER.exec(authorization)?.[1]
     if (token !== undefined) return { kind: 'bearer', token }
     throw new SluiceError('token_invalid', { detail: 'Authorization is not "Bearer <token>"' })
