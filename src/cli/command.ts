@@ -9,6 +9,8 @@ export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>
   /** Ends whatever runs. Default: only the process's own end does. */
   readonly signal?: AbortSignal
+  /** Milliseconds since the epoch. Default: Date.now. */
+  readonly now?: () => number
 }
 
 /** Exit codes; `sluice --help` explains them. */
@@ -19,6 +21,8 @@ export interface Flag {
   readonly flag: string
   /** Kind of value; undefined: it takes none. */
   readonly takes?: string
+  /** May be repeated: its value is a list. Default false. */
+  readonly many?: true
   readonly help: string
 }
 
@@ -49,6 +53,9 @@ export class UsageError extends Error {
 /** The options of a command as parseArgs wants them. */
 export function parseOptions(flags: readonly Flag[]): NonNullable<ParseArgsConfig['options']> {
   return Object.fromEntries(
-    flags.map(({ flag, takes }) => [flag, { type: takes === undefined ? 'boolean' : 'string' }]),
+    flags.map(({ flag, takes, many = false }) => [
+      flag,
+      { type: takes === undefined ? 'boolean' : 'string', multiple: many },
+    ]),
   )
 }

@@ -19,6 +19,7 @@ export function generalHelp(commands: readonly Command[], style: Style, version:
     head('Environment'),
     columns([
       ['SLUICE_URL', 'the gateway that publish and tail talk to; http://127.0.0.1:8080'],
+      ['SLUICE_TOKEN', 'what they show to a locked one: a token or an API key'],
       ['SLUICE_…', 'every option of serve: sluice serve --help'],
       ['NO_COLOR', 'set to anything: no colours'],
     ]),

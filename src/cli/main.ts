@@ -7,8 +7,9 @@ import { publishCommand } from './publish.js'
 import { serveCommand } from './serve.js'
 import { styleFor } from './style.js'
 import { tailCommand } from './tail.js'
+import { tokenCommand } from './token.js'
 
-const COMMANDS: readonly Command[] = [serveCommand, publishCommand, tailCommand]
+const COMMANDS: readonly Command[] = [serveCommand, publishCommand, tailCommand, tokenCommand]
 
 /** Of the package, found from src/cli and dist/cli alike. */
 export function version(): string {

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { GatewayError } from '../client/index.js'
 import { reasonOf } from '../client/subscribe.js'
 import { EXIT, type Io } from './command.js'
+import { wayIn } from './credentials.js'
 import { harmless, styleFor } from './style.js'
 
 export interface Output {
@@ -32,12 +33,15 @@ export function gatewayUrl(flag: string | undefined, env: Io['env']): string {
   return flag ?? (env.SLUICE_URL || 'http://127.0.0.1:8080')
 }
 
-/** Says on stderr why talking to the gateway failed. Exit code 1. */
-export function explain(io: Io, url: string, error: unknown, more = ''): number {
+/**
+ * Says on stderr why talking to the gateway failed. Exit code 1. `grants`: the rights that the command
+ * needs, in the words of `sluice token`.
+ */
+export function explain(io: Io, url: string, error: unknown, grants: string): number {
   const style = styleFor(io.stderr, io.env)
-  const say = (first: string, second?: string) => {
-    io.stderr.write(`${style.alarm('sluice:')} ${first}${more}\n`)
-    if (second !== undefined) io.stderr.write(`        ${second}\n`)
+  const say = (first: string, ...more: readonly (string | undefined)[]) => {
+    io.stderr.write(`${style.alarm('sluice:')} ${first}\n`)
+    for (const line of more) if (line !== undefined) io.stderr.write(`        ${line}\n`)
     return EXIT.failed
   }
   if (!(error instanceof GatewayError)) {
@@ -46,5 +50,7 @@ export function explain(io: Io, url: string, error: unknown, more = ''): number 
   }
   if (error.problem === undefined) return say(harmless(error.message))
   const { title, detail, code, status } = error.problem
-  return say(harmless(title), `${harmless(detail)} ${style.dim(harmless(`(${status} ${code})`))}`)
+  const advice = wayIn(code, harmless(grants))
+  const words = `${harmless(detail)} ${style.dim(harmless(`(${status} ${code})`))}`
+  return say(harmless(title), words, advice)
 }

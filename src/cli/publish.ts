@@ -5,7 +5,9 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { eventsUrl, gatewayError } from '../client/gateway.js'
 import { publish } from '../client/index.js'
+import { bearer } from '../client/token.js'
 import { type Command, EXIT, type Io, parseOptions, UsageError } from './command.js'
+import { gatewayToken, TOKEN_FLAG } from './credentials.js'
 import { createOutput, explain, gatewayUrl } from './output.js'
 import { styleFor } from './style.js'
 import { lines, words } from './words.js'
@@ -19,6 +21,7 @@ const flags = [
   { flag: 'key', takes: 'key', help: 'idempotency key: the same event again is not a second one' },
   { flag: 'ephemeral', help: 'for who is reading now only: not stored' },
   { flag: 'url', takes: 'url', help: 'the gateway [SLUICE_URL, or http://127.0.0.1:8080]' },
+  TOKEN_FLAG,
 ] as const
 
 export const publishCommand: Command = {
@@ -47,6 +50,7 @@ interface Values {
   readonly key?: string
   readonly ephemeral?: boolean
   readonly url?: string
+  readonly token?: string
 }
 
 async function run(args: readonly string[], io: Io): Promise<number> {
@@ -63,6 +67,7 @@ async function run(args: readonly string[], io: Io): Promise<number> {
   if (values.words && values.json) throw new UsageError('--words are text; leave out --json')
   const url = gatewayUrl(values.url, io.env)
   if (!URL.canParse(url)) throw new UsageError(`${JSON.stringify(url)} is not a URL`)
+  const token = gatewayToken(values.token, io.env)
   if (data === undefined && io.stdin.isTTY) {
     io.stderr.write(styleFor(io.stderr, io.env).dim('Write, then end with Ctrl-D.\n'))
   }
@@ -70,7 +75,7 @@ async function run(args: readonly string[], io: Io): Promise<number> {
   if (values.lines || values.words) {
     const input = data === undefined ? io.stdin : toChunks(data)
     const items = values.words ? paced(words(input), readPace(values.pace)) : lines(input)
-    return stream(url, channel, toJson(items, values.json === true), values, io)
+    return stream(url, channel, toJson(items, values.json === true), { ...values, token }, io)
   }
   const whole = data ?? (await text(io.stdin))
   if (values.json) checkJson(whole)
@@ -83,12 +88,13 @@ async function run(args: readonly string[], io: Io): Promise<number> {
       name,
       key,
       ephemeral,
+      token,
       signal: io.signal,
     })
     if (receipt.id !== undefined) await createOutput(io.stdout).write(`${receipt.id}\n`)
     return EXIT.ok
   } catch (error) {
-    return explain(io, url, error)
+    return explain(io, url, error, `${channel}=publish`)
   }
 }
 
@@ -137,7 +143,7 @@ async function stream(
   url: string,
   channel: string,
   items: AsyncIterable<string>,
-  { name, key, ephemeral }: Values,
+  { name, key, ephemeral, token }: Omit<Values, 'token'> & { readonly token: string | undefined },
   io: Io,
 ): Promise<number> {
   const address = eventsUrl(url)
@@ -160,6 +166,7 @@ async function stream(
       headers: {
         'content-type': 'application/x-ndjson',
         ...(key !== undefined && { 'idempotency-key': key }),
+        ...(token !== undefined && { authorization: bearer(token) }),
       },
       body: Readable.toWeb(Readable.from(body())) as ReadableStream,
       duplex: 'half',
@@ -172,7 +179,7 @@ async function stream(
     return EXIT.ok
   } catch (error) {
     if (fault instanceof UsageError) throw fault
-    return explain(io, url, error)
+    return explain(io, url, error, `${channel}=publish`)
   }
 }
 

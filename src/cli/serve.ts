@@ -1,6 +1,5 @@
 /** `sluice serve`: the gateway. */
 import { readFileSync } from 'node:fs'
-import { basename, relative } from 'node:path'
 import { parseArgs } from 'node:util'
 import closeWithGrace from 'close-with-grace'
 import type { Logger } from 'pino'
@@ -10,7 +9,8 @@ import { CLOSING_MS, FATAL } from './closing.js'
 import { type Command, type Io, UsageError } from './command.js'
 import { createLogger } from './logger.js'
 import { refuse } from './refuse.js'
-import { type Style, styleFor } from './style.js'
+import { styleFor } from './style.js'
+import { welcome } from './welcome.js'
 
 const flags = OPTIONS.flatMap(({ flag, takes, help, fallback }) =>
   flag === undefined
@@ -63,6 +63,7 @@ export const serveCommand: Command = {
     'sluice serve',
     'sluice serve --port 9000 --redis-url redis://127.0.0.1:6379',
     'SLUICE_RETENTION_AGE=7d sluice serve',
+    'export SLUICE_JWT_SECRET=$(openssl rand -base64 32); sluice serve   # locked: tokens needed',
   ],
   run: serve,
 }
@@ -74,7 +75,7 @@ async function serve(args: readonly string[], io: Io): Promise<number | undefine
     readFile: (path) => readFileSync(path, 'utf8'),
   })
   const greet = (url: string) => {
-    if (io.stdout.isTTY) io.stdout.write(welcome(url, styleFor(io.stdout, io.env)))
+    if (io.stdout.isTTY) io.stdout.write(welcome(url, config, styleFor(io.stdout, io.env)))
   }
   if (config.workers > 1) {
     const { serveWithWorkers } = await import('./workers.js')
@@ -124,21 +125,4 @@ function readFlags(args: readonly string[]): Record<string, string | boolean | u
     throw new UsageError(`serve takes options only, not ${JSON.stringify(positionals[0])}`)
   }
   return values as Record<string, string | boolean | undefined>
-}
-
-/** What runs this command line again. In a checkout npx would build it anew under the running gateway. */
-function self(): string {
-  const path = process.argv[1] ?? ''
-  return basename(path) === 'sluice' ? 'npx sluice' : `node ${relative(process.cwd(), path)}`
-}
-
-function welcome(url: string, style: Style): string {
-  const events = `'${url}/v1/events?channel=hello`
-  const rows = [
-    ['read   ', `curl -N ${events}'`],
-    ['write  ', `curl -d 'Hello' -H 'content-type: text/plain' ${events}'`],
-    ['speak  ', `echo 'One word after the other' | ${self()} publish hello --words --url ${url}`],
-  ]
-  const lines = rows.map(([verb, line]) => `  ${style.bold(verb ?? '')} ${line}\n`)
-  return `\n${lines.join('')}\n`
 }

@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util'
 import { type EventItem, type Item, type State, subscribe } from '../client/index.js'
 import { type Command, EXIT, type Io, parseOptions, UsageError } from './command.js'
+import { gatewayToken, TOKEN_FLAG } from './credentials.js'
 import { createOutput, explain, gatewayUrl } from './output.js'
 import { harmless, type Style, styleFor } from './style.js'
 
@@ -11,6 +12,7 @@ const flags = [
   { flag: 'text', help: 'the text of text events as it is, joined, and nothing else' },
   { flag: 'json', help: 'one envelope per line' },
   { flag: 'url', takes: 'url', help: 'the gateway [SLUICE_URL, or http://127.0.0.1:8080]' },
+  TOKEN_FLAG,
 ] as const
 
 export const tailCommand: Command = {
@@ -35,6 +37,7 @@ interface Values {
   readonly text?: boolean
   readonly json?: boolean
   readonly url?: string
+  readonly token?: string
 }
 
 async function run(args: readonly string[], io: Io): Promise<number> {
@@ -49,6 +52,7 @@ async function run(args: readonly string[], io: Io): Promise<number> {
   if (values.text && values.json) throw new UsageError('choose --text or --json')
   const url = gatewayUrl(values.url, io.env)
   if (!URL.canParse(url)) throw new UsageError(`${JSON.stringify(url)} is not a URL`)
+  const token = gatewayToken(values.token, io.env)
 
   const output = createOutput(io.stdout)
   const style = styleFor(io.stdout, io.env)
@@ -67,6 +71,7 @@ async function run(args: readonly string[], io: Io): Promise<number> {
       channels,
       after,
       rewind,
+      token,
       signal,
       onState: note.state,
     })) {
@@ -75,7 +80,7 @@ async function run(args: readonly string[], io: Io): Promise<number> {
     }
     return note.refused() ? EXIT.failed : EXIT.ok
   } catch (error) {
-    return explain(io, url, error)
+    return explain(io, url, error, channels.map((channel) => `${channel}=subscribe`).join(' '))
   }
 }
 
@@ -133,6 +138,8 @@ function createNotes(io: Io) {
         say(`gap on ${channel}: events ${from} may be missing (${reason})`)
       } else if (item.type === 'end') {
         say(`${item.channel} has ended${item.reason === null ? '' : `: ${item.reason}`}`)
+      } else if (item.type === 'expiring') {
+        say(`the token ends at ${new Date(item.expires).toTimeString().slice(0, 8)}`)
       } else if (item.type === 'bye') {
         refused = !item.reconnect
         say(`the gateway ends the stream: ${item.reason}`)

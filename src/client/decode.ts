@@ -69,6 +69,8 @@ export function createDecoder(): Decoder {
       // Said again at each opening; told once.
       if (!ended.has(end.channel)) items.push({ type: 'end', ...end })
       ended.add(end.channel)
+    } else if (name === 'stream.expiring') {
+      items.push({ type: 'expiring', ...(data as ControlData['stream.expiring']) })
     } else if (name === 'stream.bye') {
       const bye = data as ControlData['stream.bye']
       retry = bye.retry

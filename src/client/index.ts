@@ -21,3 +21,4 @@ export {
   subscribe,
 } from './subscribe.js'
 export type { Timer } from './timing.js'
+export type { Token } from './token.js'

@@ -1,6 +1,7 @@
 /** One event to the gateway, once. */
 import { eventsUrl, GatewayError, gatewayError } from './gateway.js'
 import { backoff, pause, systemTimer, type Timer } from './timing.js'
+import { createHeaders, type Token } from './token.js'
 
 export interface PublishOptions {
   /** The gateway: `http://127.0.0.1:8080`. */
@@ -16,6 +17,8 @@ export interface PublishOptions {
   readonly key?: string | undefined
   /** For readers that are live now only: not stored, has no id, is tried once. Default false. */
   readonly ephemeral?: boolean | undefined
+  /** Sent as `Authorization: Bearer`. A function is asked at each attempt. Default none. */
+  readonly token?: Token | undefined
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** Gives up, with the signal's reason. */
   readonly signal?: AbortSignal | undefined
@@ -47,22 +50,24 @@ export async function publish(options: PublishOptions): Promise<PublishReceipt> 
   const { key = crypto.randomUUID(), ephemeral = false, attempts = 6 } = options
   const body = options.json ?? JSON.stringify(options.data)
   if (body === undefined) throw new TypeError('the data of an event must be a JSON value')
+  const headersNow = createHeaders(options.headers, options.token)
   const url = eventsUrl(options.url)
   url.searchParams.set('channel', channel)
   if (options.name !== undefined) url.searchParams.set('name', options.name)
   if (ephemeral) url.searchParams.set('ephemeral', 'true')
-  const headers: Record<string, string> = {
-    ...options.headers,
-    'content-type': 'application/json',
+  async function request(): Promise<Response> {
+    const headers = await headersNow(signal)
+    headers.set('content-type', 'application/json')
     // An ephemeral event is tried once: there is nothing that a key could hold together.
-    ...((!ephemeral || options.key !== undefined) && { 'idempotency-key': key }),
+    if (!ephemeral || options.key !== undefined) headers.set('idempotency-key', key)
+    const init = { method: 'POST', headers, body, ...(signal && { signal }) }
+    return (options.fetch ?? fetch)(url, init)
   }
 
   for (let failures = 0; ; failures++) {
     let asked = 0
     try {
-      const init = { method: 'POST', headers, body, ...(signal && { signal }) }
-      const response = await (options.fetch ?? fetch)(url, init)
+      const response = await request()
       if (response.ok) {
         const receipt = response.status === 202 ? {} : await response.json()
         return { channel, duplicate: false, ...receipt }

@@ -3,6 +3,7 @@ import type { ControlData } from '../wire/control.js'
 import { createDecoder } from './decode.js'
 import { eventsUrl, GatewayError, gatewayError } from './gateway.js'
 import { backoff, pause, systemTimer, type Timer } from './timing.js'
+import { createHeaders, type Token } from './token.js'
 
 /** An event of a channel. */
 export interface EventItem {
@@ -31,6 +32,7 @@ export type Item =
   | ({ readonly type: 'live' } & ControlData['stream.live'])
   | ({ readonly type: 'gap' } & ControlData['stream.gap'])
   | ({ readonly type: 'end' } & ControlData['stream.end'])
+  | ({ readonly type: 'expiring' } & ControlData['stream.expiring'])
   | ({ readonly type: 'bye' } & ControlData['stream.bye'])
 
 /** How the connection fares. */
@@ -49,6 +51,11 @@ export interface SubscribeOptions {
   readonly after?: string | undefined
   /** `20` = the last 20 events of each channel, `5m` = the last five minutes. Default none. */
   readonly rewind?: string | number | undefined
+  /**
+   * Sent as `Authorization: Bearer`. A function is asked at each connection, so that a fresh token
+   * follows one that has expired; where it fails, that counts as a failed connection. Default none.
+   */
+  readonly token?: Token | undefined
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** Ends the iteration, without an error. */
   readonly signal?: AbortSignal | undefined
@@ -75,6 +82,7 @@ export async function* subscribe(options: SubscribeOptions): AsyncGenerator<Item
   const url = eventsUrl(options.url)
   const channels = new Set(options.channels)
   if (channels.size === 0) throw new TypeError('name the channels: {channels: ["…"]}')
+  const headersNow = createHeaders(options.headers, options.token)
   for (const channel of channels) url.searchParams.append('channel', channel)
   if (options.after !== undefined) url.searchParams.set('after', options.after)
   if (options.rewind !== undefined) url.searchParams.set('rewind', String(options.rewind))
@@ -83,6 +91,12 @@ export async function* subscribe(options: SubscribeOptions): AsyncGenerator<Item
   let failures = 0
   /** Every channel has ended since the last request: the next answer is likely 204. */
   let complete = false
+  async function request(abort: AbortSignal): Promise<Response> {
+    const headers = await headersNow(abort)
+    headers.set('accept', 'text/event-stream')
+    if (decoder.cursor !== undefined) headers.set('last-event-id', decoder.cursor)
+    return (options.fetch ?? fetch)(url, { headers, cache: 'no-store', signal: abort })
+  }
   const isAborted = () => signal?.aborted === true
   while (!isAborted()) {
     onState({ state: 'connecting' })
@@ -90,17 +104,7 @@ export async function* subscribe(options: SubscribeOptions): AsyncGenerator<Item
     const link = createLink(signal, timer)
     let asked = 0
     try {
-      const response = await link.within(PATIENCE * decoder.heartbeat, (abort) =>
-        (options.fetch ?? fetch)(url, {
-          headers: {
-            ...options.headers,
-            accept: 'text/event-stream',
-            ...(decoder.cursor !== undefined && { 'last-event-id': decoder.cursor }),
-          },
-          cache: 'no-store',
-          signal: abort,
-        }),
-      )
+      const response = await link.within(PATIENCE * decoder.heartbeat, request)
       if (response?.status === 204) return
       if (response !== undefined && !isEventStream(response)) {
         const error = await link.within(PATIENCE * decoder.heartbeat, () => gatewayError(response))

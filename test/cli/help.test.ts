@@ -7,14 +7,14 @@ t.test('without a command it explains itself', async (t) => {
     const { code, stdout, stderr } = await run(argv)
     t.equal(code, 0)
     t.equal(stderr, '')
-    for (const word of ['serve', 'publish', 'tail', 'SLUICE_URL', 'Exit codes']) {
+    for (const word of ['serve', 'publish', 'tail', 'token', 'SLUICE_TOKEN', 'Exit codes']) {
       t.match(stdout, word)
     }
   }
 })
 
 t.test('each command explains itself, in lines that fit', async (t) => {
-  for (const name of ['serve', 'publish', 'tail']) {
+  for (const name of ['serve', 'publish', 'tail', 'token']) {
     const { code, stdout } = await run([name, '--help'])
     t.equal(code, 0)
     t.match(stdout, new RegExp(`^Usage\n {2}sluice ${name} `))
@@ -46,7 +46,7 @@ t.test('a mistyped command is named with the nearest right one, and exits 2', as
     code: 2,
     stderr: /no command "pubish"; did you mean publish\?/,
   })
-  t.match(await run(['frobnicate']), { code: 2, stderr: /they are serve, publish, tail/ })
+  t.match(await run(['frobnicate']), { code: 2, stderr: /they are serve, publish, tail, token/ })
 })
 
 t.test('a mistyped option is named with the nearest right one, and exits 2', async (t) => {

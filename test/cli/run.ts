@@ -14,6 +14,8 @@ export interface World {
   readonly stderr?: PassThrough
   readonly env?: Record<string, string>
   readonly signal?: AbortSignal
+  /** Milliseconds since the epoch. Default: the system's clock. */
+  readonly now?: () => number
   /** As if on a terminal. */
   readonly tty?: boolean
 }
@@ -35,6 +37,7 @@ export async function run(argv: readonly string[], world: World = {}): Promise<R
     stderr: Object.assign(stderr, { isTTY: tty }),
     env,
     ...(world.signal && { signal: world.signal }),
+    ...(world.now && { now: world.now }),
   })
   // What was written before the end is read in the turns that follow.
   stdout.end()
