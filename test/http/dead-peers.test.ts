@@ -9,7 +9,7 @@ import { Agent, request } from 'node:http'
 import { endianness, networkInterfaces } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
-import { loadConfig } from '../../src/config.js'
+import { type Config, loadConfig } from '../../src/config.js'
 import {
   KEEP_ALIVE_MS,
   LOOK_MS,
@@ -21,6 +21,7 @@ import { ask, publish } from '../routes/support/ask.js'
 import { connect } from '../routes/support/socket.js'
 import { start } from '../routes/support/start.js'
 import { subscribe } from '../routes/support/stream.js'
+import { startRedis } from '../support/redis.js'
 
 const INSIDE = process.env.TEST_NETWORK === 'own'
 
@@ -44,18 +45,23 @@ function ownNetwork(): string[] | undefined {
 }
 
 /** A gateway that looks often, and its looks to wait for. */
-async function watching(t: Test, silentMs: number, host = '127.0.0.1') {
+async function watching(t: Test, silentMs: number, config: Partial<Config> = {}) {
   const looks = new EventEmitter()
   const onLook = (cut: number) => looks.emit('look', cut)
   const { url } = await start(
     t,
-    { host, heartbeatMs: 100, drainMs: 0 },
+    { heartbeatMs: 100, drainMs: 0, ...config },
     { peers: { lookMs: 50, silentMs, onLook } },
   )
   return {
     url,
-    subscribers: async (channel: string) =>
-      (await ask(`${url}/v1/channels?channel=${channel}`)).json.subscribers,
+    async subscribers(channel: string): Promise<number> {
+      for (;;) {
+        const { status, json } = await ask(`${url}/v1/channels?channel=${channel}`)
+        if (status === 200) return json.subscribers
+        // Redis was behind the same cable.
+      }
+    },
     /** Resolves after the next look with how many it cut. */
     async look(): Promise<number> {
       const [cut] = await once(looks, 'look')
@@ -83,10 +89,16 @@ function connections(port: number) {
 
 function realPeers(): void {
   const addresses = networkInterfaces().lo?.map(({ address }) => address) ?? []
-  for (const host of ['127.0.0.1', '::1']) {
+  for (const [host, log] of [
+    ['127.0.0.1', 'memory'],
+    ['::1', 'memory'],
+    ['127.0.0.1', 'redis'],
+  ] as const) {
     if (!addresses.includes(host)) continue
-    t.test(`readers that vanish are cut, from ${host}`, async (t) => {
-      const gateway = await watching(t, 1_000, host)
+    t.test(`23: readers that vanish are cut, from ${host} (${log})`, async (t) => {
+      const redis = log === 'redis' ? await startRedis() : undefined
+      t.teardown(() => redis?.stop())
+      const gateway = await watching(t, 1_000, { host, ...(redis && { redisUrl: redis.url }) })
       const idle = await subscribe(gateway.url, ['idle'])
       const busy = await subscribe(gateway.url, ['busy'])
       await Promise.all([idle.event('stream.live'), busy.event('stream.live')])
