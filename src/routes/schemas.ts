@@ -181,6 +181,10 @@ function explain(schema: AnyObject, value: unknown): string {
     return `There is no option ${JSON.stringify(unknown.slice(0, 40))}: ${describe(schema, unknown)}`
   }
   const [first] = Compile(schema).Errors(value)
+  if (first?.keyword === 'required') {
+    const [missing = ''] = first.params.requiredProperties
+    return `Option "${missing}" is missing: ${describe(schema, missing)}`
+  }
   const name = first?.instancePath.split('/')[1] ?? ''
   return `Option "${name}": ${describe(schema, name)}`
 }

@@ -211,3 +211,9 @@ onBothLogs(t, 'what is no ticket opens nothing', async (t, start) => {
     t.match(await look(url, `ticket=${wrong}`), { status: 400, json: { code: 'option_invalid' } })
   }
 })
+
+onBothLogs(t, 'a ticket for nothing is told what is missing', async (t, start) => {
+  const { url } = await start(locked())
+  const answer = await post(`${url}/v1/tickets`, { subject: 'alice' }, bearer(KEY))
+  t.match(answer, { status: 400, json: { detail: /^Option "channels" is missing: / } })
+})

@@ -29,11 +29,13 @@ export async function admitReader(
   const { access, now } = context
   const { session } = subscription
   const { identity, channels } = await whoReads(context, subscription, request)
+  for (const channel of channels) access.demand(identity, 'subscribe', channel)
+  // Before the hook: its "no" costs a backend as much as a "yes".
+  await access.spending.open(identity, request.ip)
   await access.admit(identity, 'subscribe', channels, request.ip)
   checkRevoked(access.revocations, identity, session)
   // The tolerance is for clocks; what lasts ends with the token, to the second.
   if (identity.expires <= now()) throw new SluiceError('token_expired')
-  await access.spending.open(identity, request.ip)
   if (session !== undefined && identity.kind !== 'open') {
     await claimSession(context, session, identity)
   }
