@@ -1,5 +1,5 @@
 /** docs/security.md: its tables are those of the code, its links lead somewhere. The recipes have tests of their own. */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import t from 'tap'
 import { OPTIONS } from '../../src/config.js'
 import {
@@ -29,6 +29,23 @@ t.test('the limits that are no options are those of the code', async (t) => {
   t.match(limits, `subject ${MAX_SUBJECT_LENGTH} `)
   t.match(limits, `${TICKET_REDEEM_MS / 1000} seconds`)
   t.match(limits, `${TICKET_MAX_TTL_MS / 3_600_000} hours`)
+})
+
+t.test('every recipe has a test that reads it', async (t) => {
+  const tests = new URL('../recipes/', import.meta.url)
+  const files = readdirSync(tests, { recursive: true, encoding: 'utf8' })
+  const sources = files
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => readFileSync(new URL(file, tests), 'utf8'))
+  const recipes = readChapters('security.md').filter(({ code }) =>
+    code.some(({ language }) => language !== ''),
+  )
+  for (const { title } of recipes) {
+    t.ok(
+      sources.some((source) => source.includes(`readChapter(PAGE, '${title}')`)),
+      title,
+    )
+  }
 })
 
 t.test('every variable there is named like an option', async (t) => {

@@ -69,6 +69,13 @@ async function tryToken(t: Tap, url: string, token: string): Promise<void> {
 }
 type Tap = Parameters<typeof startLocked>[0]
 
+t.test('a token of the command line counts', async (t) => {
+  const { gateway, secret } = await startLocked(t)
+  const [script] = codeIn(readChapter(PAGE, 'Signing tokens'), 'sh')
+  const token = await runShell(script!, { SLUICE_JWT_SECRET: secret })
+  await tryToken(t, gateway.url, token.trim())
+})
+
 t.test('a token signed in Node counts', async (t) => {
   const { gateway, secret } = await startLocked(t)
   const directory = await layOut(t, filesIn(readChapter(PAGE, 'Signing tokens')))
@@ -94,7 +101,7 @@ t.test('tokens of an identity provider count as the page says', async (t) => {
   const jwk = { ...(await exportJWK(publicKey)), kid: 'k1', alg: 'RS256' }
   const provider = await startBackend(t)
   provider.answer = () => ({ body: { keys: [jwk] } })
-  const script = codeIn(readChapter(PAGE, 'Signing tokens'), 'sh')[0]!
+  const script = codeIn(readChapter(PAGE, 'Signing tokens'), 'sh')[1]!
   const settings = await settingsOf(script)
   t.equal(new URL(settings.SLUICE_JWKS_URL!).origin, 'https://login.example')
   const gateway = await startGatewayProcess({ ...settings, SLUICE_JWKS_URL: provider.url })

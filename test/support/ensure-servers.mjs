@@ -12,6 +12,7 @@ const NEEDED = {
   nginx: 'nginx',
   chromium: 'chromium',
   openssl: 'openssl',
+  curl: 'curl',
   ip: 'iproute2',
   unshare: 'util-linux',
   git: 'git',
@@ -24,6 +25,9 @@ const MODULES = {
   'python3-redis': ['/usr/bin/python3', '-c', 'import redis'],
   'php-redis': ['php', '-r', 'exit(class_exists("Redis") ? 0 : 1);'],
   'ruby-redis': ['ruby', '-e', 'require "redis"'],
+  'python3-jwt': ['/usr/bin/python3', '-c', 'import jwt'],
+  'python3-django': ['/usr/bin/python3', '-c', 'import django'],
+  'ruby-railties': ['ruby', '-e', 'require "action_controller/railtie"'],
 }
 
 const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin']

@@ -38,6 +38,8 @@ function replaceOnce(text: string, from: string, to: string): string {
 /** The shipped file, in front of gateways given by port or address. */
 export async function startNginx(options: {
   readonly upstreams: readonly (number | string)[]
+  /** What an operator adds above its `location /`. Default: nothing. */
+  readonly locations?: string
 }): Promise<Nginx> {
   const directory = await mkdtemp(join(tmpdir(), 'sluice-nginx-'))
   const { cert, key, pem } = await certificate(directory)
@@ -55,6 +57,8 @@ export async function startNginx(options: {
     'server 127.0.0.1:8080 max_fails=1 fail_timeout=2s;',
     servers.join('\n        '),
   )
+  const { locations = '' } = options
+  conf = replaceOnce(conf, '        location / {', `${locations}        location / {`)
   conf = replaceOnce(conf, '/etc/ssl/sluice/fullchain.pem', cert)
   conf = replaceOnce(conf, '/etc/ssl/sluice/privkey.pem', key)
   return launch(directory, conf, { plain, tls, ca: pem })

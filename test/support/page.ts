@@ -30,7 +30,7 @@ export function readChapters(name: string): readonly Chapter[] {
   const page = readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8')
   const chapters: { title: string; text: string; code: Code[] }[] = []
   // A fence first: a comment in a script looks like a heading.
-  for (const match of page.matchAll(/^```(\w*)\n([^]*?)^```$|^#+ (.*)$|^.*$/gm)) {
+  for (const match of page.matchAll(/^```(\w*)\n([\s\S]*?)^```$|^#+ (.*)$|^.*$/gm)) {
     const [line, language, text, title] = match
     const chapter = chapters.at(-1)
     if (title !== undefined) chapters.push({ title, text: '', code: [] })
