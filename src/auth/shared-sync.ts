@@ -1,8 +1,8 @@
 /**
  * Brings the verdicts of this gateway and those in Redis together.
  *
- *     another connection, another list ─→ remind: all that this gateway remembers ─→ read from the beginning
- *     the same list                    ─→ read what has changed since
+ *     another connection, another list ─▶ read it from the beginning ─▶ remind it of what it lacks
+ *     the same list                    ─▶ read what has changed since
  *
  * Redis is where gateways tell each other, and no more reliable than its settings: what a failover or a
  * wipe takes from it, those who had heard it give back.
@@ -30,30 +30,18 @@ export interface Sync {
 type News = [birth: string, version: string, ...rows: string[]]
 
 export function createSync({ base, verdicts, changed }: SyncOptions): Sync {
-  /** The list that was read, and how far. */
+  /** The list that is read, and how far it was. */
   let birth: string | undefined
   let version = 0
-  /** Redis may lack what this gateway remembers. */
-  let owing = true
+  /** Names of what this gateway remembers and the list hasn't shown. */
+  let missing = new Set<string>()
   /** Something was read that the listener hasn't been told. */
   let news = false
 
   function reset(): void {
     birth = undefined
     version = 0
-    owing = true
-  }
-
-  async function remind(client: Redis): Promise<void> {
-    const known = verdicts.all()
-    for (let from = 0; from < known.length; from += VERDICTS_PAGE) {
-      const page = known.slice(from, from + VERDICTS_PAGE).flatMap(argumentsOf)
-      const reply = await callFunction(client, 'remind', base, [VERDICTS, ...page])
-      if (reply === birth) continue
-      birth = reply as string
-      version = 0
-    }
-    owing = false
+    missing = new Set(verdicts.all().map(({ kind, value }) => nameOf(kind, value)))
   }
 
   /** Answers whether there is more. */
@@ -66,20 +54,42 @@ export function createSync({ base, verdicts, changed }: SyncOptions): Sync {
       return true
     }
     for (let i = 0; i < rows.length; i += 3) {
-      const verdict = readVerdict(rows[i]!, rows[i + 1]!)
-      if (verdict !== undefined && verdicts.hear(verdict)) news = true
+      hear(rows[i]!, rows[i + 1]!)
       version = Number(rows[i + 2])
     }
     return rows.length === 3 * VERDICTS_PAGE
+  }
+
+  function hear(name: string, text: string): void {
+    const named = readName(name)
+    if (named === undefined) return
+    const [until, at, ends] = text.split(' ').map(Number) as [number, number, number]
+    if (verdicts.hear({ ...named, until, at, ends })) news = true
+    const own = verdicts.find(named.kind, named.value)
+    if (own?.at === at && own.until === until && own.ends === ends) missing.delete(name)
+  }
+
+  async function remind(client: Redis): Promise<void> {
+    const known = verdicts.all().filter(({ kind, value }) => missing.has(nameOf(kind, value)))
+    for (let from = 0; from < known.length; from += VERDICTS_PAGE) {
+      const page = known.slice(from, from + VERDICTS_PAGE).flatMap(argumentsOf)
+      await callFunction(client, 'remind', base, [VERDICTS, ...page])
+    }
+    missing.clear()
   }
 
   return {
     reset,
     async round(client) {
       try {
-        do {
-          if (owing) await remind(client).catch(unlessReadingOnly)
-        } while (await read(client))
+        for (;;) {
+          while (await read(client)) {}
+          if (missing.size === 0) return
+          await remind(client)
+        }
+      } catch (error) {
+        // Such a Redis can be listened to all the same, and is reminded at the next round.
+        if (!isReadingOnly(error)) throw error
       } finally {
         // Once, however many pages there were: whoever is told goes through all of them.
         if (news) changed()
@@ -89,18 +99,6 @@ export function createSync({ base, verdicts, changed }: SyncOptions): Sync {
   }
 }
 
-/** Such a Redis can be listened to all the same, and is reminded at the next round. */
-function unlessReadingOnly(error: unknown): void {
-  if (!isReadingOnly(error)) throw error
-}
-
 function argumentsOf({ kind, value, until, at, ends }: Verdict) {
   return [nameOf(kind, value), until, at, ends]
-}
-
-function readVerdict(name: string, text: string): Verdict | undefined {
-  const named = readName(name)
-  if (named === undefined) return undefined
-  const [until, at, ends] = text.split(' ').map(Number) as [number, number, number]
-  return { ...named, until, at, ends }
 }

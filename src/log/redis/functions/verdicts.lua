@@ -36,7 +36,6 @@ local function begin_list(base)
   local time = redis.call('TIME')
   redis.call('HSETNX', base .. ':v', 'birth', time[1] .. string.format('%06d', tonumber(time[2])))
   redis.call('HSETNX', base .. ':v', 'version', '0')
-  return redis.call('HGET', base .. ':v', 'birth')
 end
 
 local function keep(base, field, verdict)
@@ -69,11 +68,11 @@ local function revoke(keys, argv)
   return { text(verdict.at), text(verdict.ends) }
 end
 
--- remind: ARGV = limit, then field, until, at, ends of what a gateway remembers. Answer: birth.
+-- remind: ARGV = limit, then field, until, at, ends of what a gateway remembers.
 local function remind(keys, argv)
   local base, limit = keys[1], argv[1]
   local clock = now()
-  local birth = begin_list(base)
+  begin_list(base)
   forget_ended(base, clock)
   local changed = false
   for i = 2, #argv, 4 do
@@ -94,7 +93,7 @@ local function remind(keys, argv)
     end
   end
   if changed then redis.call('SPUBLISH', base .. ':z', CHANGED) end
-  return birth
+  return 1
 end
 
 -- verdicts: ARGV = version, limit. Answer: birth or '', version, then field, verdict, version of what
