@@ -1,10 +1,7 @@
 /** A gateway's half that shares on Redis: a log, and what is shared beside it, without HTTP. */
 import type { Test } from 'tap'
-import {
-  createSharedRedis,
-  type SharedRedis,
-  type SharedRedisOptions,
-} from '../../src/auth/shared-redis.js'
+import type { Shared } from '../../src/auth/shared.js'
+import { createSharedRedis, type SharedRedisOptions } from '../../src/auth/shared-redis.js'
 import { createRedisLog, type RedisLog, type RedisLogOptions } from '../../src/log/redis.js'
 import { silentLogger } from '../../src/logger.js'
 import { createRecorder as createLogRecorder, retentionFor } from '../log/subject.js'
@@ -12,7 +9,7 @@ import { createRecorder, type Recorder } from './shared-subject.js'
 
 export interface SharedGateway {
   readonly log: RedisLog
-  readonly shared: SharedRedis
+  readonly shared: Shared
   readonly heard: Recorder
   stop(): Promise<void>
 }
