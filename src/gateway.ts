@@ -134,7 +134,11 @@ export const gatewayPlugin: FastifyPluginAsync<GatewayOptions> = async (app, opt
   siblings.answerWith(own)
 
   await log.start(hub.listener)
-  await access.start()
+  await access.start().catch(async (error: unknown) => {
+    await access.stop()
+    await log.stop()
+    throw error
+  })
   hub.start()
   const ingest = intake && startIngest({ intake, logger, maxEventBytes })
   // preClose comes before Fastify waits for requests in flight: the last moment at which a stream

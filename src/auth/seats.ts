@@ -1,5 +1,6 @@
 /** How many streams one subject, and one address, holds at a time. Each process counts its own. */
 import { SluiceError } from '../wire/errors.js'
+import { isThisMachine } from './addresses.js'
 import type { Identity } from './identity.js'
 
 export interface SeatLimits {
@@ -16,9 +17,6 @@ export interface Seats {
 
 /** Seconds after which a seat may be free. */
 const RETRY_S = 10
-/** As Fastify gives them. */
-const THIS_MACHINE = /^(?:127\.|::1$|::ffff:127\.)/
-
 /** No limit for backends: they open streams for many. Nor where there is nobody to tell from others. */
 const FREE = () => {}
 
@@ -36,8 +34,7 @@ export function createSeats({ perSubject, perAddress }: SeatLimits): Seats {
       if (kind === 'open' || kind === 'key') return FREE
       const places: [name: string, most: number][] = []
       if (subject !== undefined && perSubject > 0) places.push([`s ${subject}`, perSubject])
-      // Addresses of this machine are those of a proxy that isn't named, and all would share them.
-      if (perAddress > 0 && !THIS_MACHINE.test(address)) places.push([`a ${address}`, perAddress])
+      if (perAddress > 0 && !isThisMachine(address)) places.push([`a ${address}`, perAddress])
       const full = places.find(([name, most]) => (taken.get(name) ?? 0) >= most)
       if (full !== undefined) {
         const whose = full[0].startsWith('s') ? 'subject' : 'address'

@@ -49,6 +49,7 @@ export function createSharedMemory({ now = Date.now }: SharedMemoryOptions = {})
     async stop() {
       listener = undefined
     },
+    fault: () => undefined,
 
     async issueTicket(id, record, redeemBy, expires) {
       const ends = Math.min(expires, now() + LONGEST_TICKET)

@@ -32,16 +32,10 @@ export interface SharedRedisOptions {
   readonly startTimeout?: number
 }
 
-/** The seam, and what only this one can say. */
-export interface SharedRedis extends Shared {
-  /** Why this gateway may not hear of revocations now; undefined while it does. For readiness. */
-  fault(): string | undefined
-}
-
 /** Lone surrogates, which a subject may hold, would all become one character on their way. */
 const quoted = (text: string) => JSON.stringify(text)
 
-export function createSharedRedis(intake: Intake, options: SharedRedisOptions): SharedRedis {
+export function createSharedRedis(intake: Intake, options: SharedRedisOptions): Shared {
   const { logger, now = Date.now } = options
   let listener: SharedListener | undefined
   const verdicts = createVerdicts(VERDICTS, now)

@@ -68,6 +68,8 @@ export interface Shared {
    */
   start(listener: SharedListener): Promise<void>
   stop(): Promise<void>
+  /** Undefined while it can be asked and revocations are heard of; else what is wrong. */
+  fault(): string | undefined
 
   /**
    * Keeps a ticket. `id`: a hash of it, so that the store never holds what opens a stream. Not redeemed
@@ -100,7 +102,7 @@ export interface Shared {
    * that can be reached have been told; one that can't hears of it when it is back. Rejects with
    * `overloaded` where too many are in force.
    */
-  revoke(revocation: Revocation): Promise<void>
+  revoke(revocation: Omit<Revocation, 'at'>): Promise<void>
   /**
    * Tells every gateway of a fresh token; whether one of them has a live stream of the session. It is
    * false as well where none has answered within 300 ms.

@@ -1,5 +1,7 @@
 /** How much somebody may do in a time: rates, by subject and by channel. */
 import { SluiceError } from '../wire/errors.js'
+import { isThisMachine } from './addresses.js'
+import { createGenerations } from './generations.js'
 import type { Identity } from './identity.js'
 import { createLimiter, type Limiter } from './rates.js'
 import type { Rate, Shared } from './shared.js'
@@ -16,14 +18,28 @@ export type Batch = readonly { readonly channel: string }[]
 export interface Spending {
   /** One opening: a stream, a poll, a ticket. Throws `rate_limited`. */
   open(identity: Identity, address: string): void | Promise<void>
-  /** Publishing a batch. Throws `rate_limited`. */
-  publish(identity: Identity, address: string, batch: Batch): void | Promise<void>
-  /** The same for a streamed body: waits rather than throws. */
-  pace(identity: Identity, address: string, batch: Batch): void | Promise<void>
+  /**
+   * Publishing a batch: of the subject's rate first; then `judge` is asked whether it may be, for a "no"
+   * costs a backend as much as a "yes"; then of the channels', which what is refused must not use up.
+   * Throws `rate_limited`, or, where it is a part of a streamed body (`paced`), waits.
+   */
+  publish(
+    identity: Identity,
+    address: string,
+    batch: Batch,
+    paced: boolean,
+    judge: () => void | Promise<void>,
+  ): void | Promise<void>
+  /** Throws `rate_limited` where an address has come with too many tickets that are none. */
+  guess(address: string): void
+  /** An address has come with one. */
+  guessed(address: string): void
 }
 
 /** ms that a paced upload waits at a time: short enough to notice that its producer is gone. */
 const LONGEST_PAUSE = 1_000
+/** Addresses that are remembered for guessing tickets. */
+const GUESSERS = 10_000
 
 export function createSpending(
   { streamRate, publishRate, channelRate }: SpendingOptions,
@@ -34,27 +50,57 @@ export function createSpending(
   const subjects = createLimiter(shared, publishRate, { now, prefix: 'subject' })
   const channels = createLimiter(shared, channelRate, { now, prefix: 'channel' })
 
-  /** What a batch costs. Of the subject first: what the channel refuses then stays paid. */
-  function charges(payer: string, batch: Batch): Charge[] {
-    const all: Charge[] = [[subjects, payer, batch.length]]
-    for (const [channel, events] of countByChannel(batch)) all.push([channels, channel, events])
-    return all
-  }
+  const guesses = createLimiter(shared, streamRate, { now, prefix: 'guesses' })
+  /** Addresses that have guessed too often, and until when. */
+  const guessers = createGenerations<number>(GUESSERS)
 
   return {
     open(identity, address) {
       const payer = payerOf(identity, address)
       return payer === undefined ? undefined : pay([[streams, payer, 1]], 0, refuse)
     },
-    publish(identity, address, batch) {
+    publish(identity, address, batch, paced, judge) {
       const payer = payerOf(identity, address)
-      return payer === undefined ? undefined : pay(charges(payer, batch), 0, refuse)
+      if (payer === undefined) return judge()
+      const onWait = paced ? pause : refuse
+      return inOrder([
+        () => pay([[subjects, payer, batch.length]], 0, onWait),
+        judge,
+        () => pay(chargesOf(channels, batch), 0, onWait),
+      ])
     },
-    pace(identity, address, batch) {
-      const payer = payerOf(identity, address)
-      return payer === undefined ? undefined : pay(charges(payer, batch), 0, pause)
+    guess(address) {
+      const until = guessers.get(address)
+      if (until !== undefined && now() < until) throw limited(until - now())
+    },
+    guessed(address) {
+      if (isThisMachine(address)) return
+      Promise.resolve(guesses.take(address, 1)).then(
+        (ms) => {
+          if (ms > 0) guessers.set(address, now() + ms)
+        },
+        () => {},
+      )
     },
   }
+}
+
+type Step = () => void | Promise<void>
+
+/** One after the other; synchronous as long as they are. */
+function inOrder(steps: readonly Step[]): void | Promise<void> {
+  for (const [i, step] of steps.entries()) {
+    const done = step()
+    if (done !== undefined) return done.then(() => inOrder(steps.slice(i + 1)))
+  }
+}
+
+function chargesOf(channels: Limiter, batch: Batch): Charge[] {
+  // Nearly always one event.
+  if (batch.length === 1) return [[channels, batch[0]!.channel, 1]]
+  const counts = new Map<string, number>()
+  for (const { channel } of batch) counts.set(channel, (counts.get(channel) ?? 0) + 1)
+  return Array.from(counts, ([channel, events]) => [channels, channel, events] as const)
 }
 
 /** Units of a bucket. */
@@ -77,7 +123,11 @@ function pay(
 }
 
 async function refuse(ms: number): Promise<never> {
-  throw new SluiceError('rate_limited', { retryAfter: Math.max(1, Math.ceil(ms / 1000)) })
+  throw limited(ms)
+}
+
+function limited(ms: number): SluiceError {
+  return new SluiceError('rate_limited', { retryAfter: Math.max(1, Math.ceil(ms / 1000)) })
 }
 
 function pause(ms: number): Promise<void> {
@@ -88,12 +138,4 @@ function pause(ms: number): Promise<void> {
 function payerOf({ kind, subject }: Identity, address: string): string | undefined {
   if (kind === 'open' || kind === 'key') return undefined
   return subject === undefined ? `a ${address}` : `s ${subject}`
-}
-
-function countByChannel(batch: Batch): Iterable<[string, number]> {
-  // Nearly always one event.
-  if (batch.length === 1) return [[batch[0]!.channel, 1]]
-  const counts = new Map<string, number>()
-  for (const { channel } of batch) counts.set(channel, (counts.get(channel) ?? 0) + 1)
-  return counts
 }

@@ -70,6 +70,25 @@ export function createTickets(
   // What was renewed is kept as a ticket that no request can name and only the session can redeem.
   const renewalOf = (session: string) => idOf(`renewal ${session}`)
 
+  /**
+   * Whether a request comes from the page that the ticket is for. One that is for any belongs to the
+   * first that comes with it. A page on the gateway's own host sends no Origin with its GET: then the
+   * names are compared.
+   */
+  async function isFrom(
+    { origin, host, site }: Page,
+    bound: string | undefined,
+    ticket: string,
+  ): Promise<boolean> {
+    if (bound === undefined) {
+      const own = origin ?? ''
+      return (await shared.claimSession(idOf(`page ${ticket}`), own, SESSION_MS)) === own
+    }
+    if (origin !== undefined) return origin === bound
+    const near = site === undefined || site === 'same-origin'
+    return near && URL.canParse(bound) && new URL(bound).host === host
+  }
+
   return {
     async issue(identity, channels, origin) {
       const ticket = random(TICKET_BYTES).toString('base64url')
@@ -88,7 +107,7 @@ export function createTickets(
       ])
       if (redeemed.kind !== 'redeemed') throw new SluiceError('ticket_invalid')
       const { passport, channels, origin } = JSON.parse(redeemed.record) as Kept
-      if (!isFrom(page, origin)) throw new SluiceError('ticket_invalid')
+      if (!(await isFrom(page, origin, ticket))) throw new SluiceError('ticket_invalid')
       const own = readIdentity(passport, 'ticket')
       const fresh = renewed.kind === 'redeemed' ? readIdentity(renewed.record, 'ticket') : own
       const identity = fresh.expires > own.expires ? fresh : own
@@ -100,15 +119,4 @@ export function createTickets(
       await shared.issueTicket(renewalOf(session), writeIdentity(identity), expires, expires)
     },
   }
-}
-
-/**
- * Whether a request comes from the page that the ticket is for. A page on the gateway's own host sends
- * no Origin with its GET: then the names are compared.
- */
-function isFrom({ origin, host, site }: Page, bound: string | undefined): boolean {
-  if (bound === undefined) return true
-  if (origin !== undefined) return origin === bound
-  const near = site === undefined || site === 'same-origin'
-  return near && URL.canParse(bound) && new URL(bound).host === host
 }

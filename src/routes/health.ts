@@ -2,7 +2,16 @@
 import type { FastifyInstance } from 'fastify'
 import type { RouteContext } from './context.js'
 
-export function healthRoutes(app: FastifyInstance, { log, draining, total }: RouteContext): void {
+export function healthRoutes(app: FastifyInstance, context: RouteContext): void {
+  const { access, log, shared, draining, total } = context
+
+  /** Why it can't do its work. Addresses, which these words may hold, are nothing for strangers. */
+  function fault(): string | undefined {
+    if (draining()) return 'the gateway is shutting down'
+    const reason = log.fault() ?? shared.fault()
+    return reason !== undefined && access.locked ? 'the store can’t be used' : reason
+  }
+
   app.get('/healthz', { config: { public: true } }, async (_request, reply) => {
     reply.header('cache-control', 'no-store')
     return { status: 'ok' }
@@ -10,11 +19,11 @@ export function healthRoutes(app: FastifyInstance, { log, draining, total }: Rou
 
   app.get('/readyz', { config: { public: true } }, async (_request, reply) => {
     reply.header('cache-control', 'no-store')
-    const fault = draining() ? 'the gateway is shutting down' : log.fault()
-    if (fault === undefined) {
+    const reason = fault()
+    if (reason === undefined) {
       const { count, partial } = await total({ kind: 'streams' })
       return { status: 'ready', streams: count, ...(partial && { partial }) }
     }
-    return reply.code(503).header('retry-after', '1').send({ status: 'unready', reason: fault })
+    return reply.code(503).header('retry-after', '1').send({ status: 'unready', reason })
   })
 }

@@ -29,14 +29,13 @@ export function revocationRoutes(app: FastifyInstance, context: RouteContext): v
     access.demand(request.sluiceIdentity, 'admin')
     const body = readJson<RevocationBody>(request.body, check) ?? {}
     const { kind, value } = targetOf(body)
-    const at = now()
-    const until = body.until === undefined ? at + REVOCATION_MS : body.until * 1000
-    if (until <= at || body.until! > MAX_UNTIL) {
+    const until = body.until === undefined ? now() + REVOCATION_MS : body.until * 1000
+    if (until <= now() || body.until! > MAX_UNTIL) {
       throw new SluiceError('option_invalid', {
         detail: '"until" lies in the past, or too far ahead: it is in seconds since the epoch',
       })
     }
-    await shared.revoke({ kind, value, until, at })
+    await shared.revoke({ kind, value, until })
     reply.code(201).header('cache-control', 'no-store')
     return { [kind]: value, until: seconds(until) }
   })
@@ -46,7 +45,7 @@ export function revocationRoutes(app: FastifyInstance, context: RouteContext): v
     { schema: { querystring: RevocationTarget } },
     async (request, reply) => {
       access.demand(request.sluiceIdentity, 'admin')
-      await shared.revoke({ ...targetOf(request.query), until: 0, at: now() })
+      await shared.revoke({ ...targetOf(request.query), until: 0 })
       return reply.code(204).send()
     },
   )

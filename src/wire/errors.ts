@@ -211,7 +211,7 @@ const TABLE = {
     status: 503,
     title: 'The event log can’t be reached',
     advice:
-      'Whether the event was stored is unknown. Repeat the same request with the same Idempotency-Key.',
+      'Whether the request took effect is unknown. Repeat it, with the same Idempotency-Key if it publishes.',
     retryable: true,
   },
   internal: {

@@ -103,8 +103,7 @@ t.test('beyond the bound the oldest ticket and the oldest session are forgotten'
 t.test('beyond the bound a revocation is refused, and those that ended make room', async (t) => {
   let time = START
   const shared = createSharedMemory({ now: () => time })
-  const revoke = (value: string, until: number) =>
-    shared.revoke({ kind: 'subject', value, until, at: 0 })
+  const revoke = (value: string, until: number) => shared.revoke({ kind: 'subject', value, until })
   for (let i = 1; i < VERDICTS; i++) await revoke(`s${i}`, START + HOUR)
   await revoke('short', START + 1000)
   await t.rejects(revoke('late', START + HOUR), { code: 'overloaded' })

@@ -35,7 +35,7 @@ function plain(t: Test, url: string): Redis {
 }
 
 const revoke = ({ shared }: SharedGateway, value: string, ends = Date.now() + HOUR) =>
-  shared.revoke({ kind: 'subject', value, until: ends, at: 0 })
+  shared.revoke({ kind: 'subject', value, until: ends })
 
 /** Once its connections are back. */
 const revokeAgain = (gateway: SharedGateway, value: string) =>
@@ -52,7 +52,7 @@ const questions = ({ shared }: SharedGateway): Promise<unknown>[] => [
   shared.claimSession('s', 'alice', HOUR),
   shared.sessionOwner('s'),
   shared.take('a', RATE, 1, 1),
-  shared.revoke({ kind: 'subject', value: 'z', until: Date.now() + HOUR, at: 0 }),
+  shared.revoke({ kind: 'subject', value: 'z', until: Date.now() + HOUR }),
   shared.renew('s', 'x'),
 ]
 

@@ -1,4 +1,5 @@
 /** Every limit of src/limits.ts: below it, at it, above it. */
+import { createServer } from 'node:http'
 import t, { type Test } from 'tap'
 import { loadConfig } from '../../src/config.js'
 import { LIMITS, type LimitName } from '../../src/limits.js'
@@ -332,3 +333,46 @@ onBothLogs(t, 'somebody nameless is counted by address', async (t, start) => {
   t.same(statuses, [201, 201, 429])
   t.equal((await send('203.0.113.2')).status, 201)
 })
+
+onBothLogs(t, 'an address that guesses tickets is sent away, and nobody else', async (t, start) => {
+  const { url } = await start(locked({ streamRate: rate(3), trustedProxies: ['loopback'] }))
+  const { ticket } = await ticketFor(url, await mint(), { channels: ['chat:1'] })
+  const come = (address: string, with_: string) =>
+    look(url, `ticket=${with_}`, { 'x-forwarded-for': address })
+  const statuses = []
+  for (let i = 0; i < 6; i++) statuses.push((await come('203.0.113.1', 'x'.repeat(43))).status)
+  t.same(statuses, [401, 401, 401, 401, 429, 429])
+  t.match(await come('203.0.113.1', ticket), LIMITED)
+  t.equal((await come('203.0.113.2', ticket)).status, 200)
+  t.equal((await come('203.0.113.1', '')).status, 400)
+})
+
+onBothLogs(
+  t,
+  'what the hook refuses is paid for by who asked, and not by the channel',
+  async (t, start) => {
+    let asked = 0
+    const hook = createServer((request, response) => {
+      asked++
+      request.resume()
+      response.setHeader('content-type', 'application/json').end('{"allow":false}')
+    })
+    await new Promise<void>((resolve) => hook.listen(0, '127.0.0.1', resolve))
+    t.teardown(() => {
+      hook.closeAllConnections()
+      hook.close()
+    })
+    const { port } = hook.address() as { port: number }
+    const { url } = await start(
+      locked({
+        ...{ publishRate: rate(3), channelRate: rate(1), authorizeCacheMs: 0 },
+        authorizeUrl: `http://127.0.0.1:${port}/`,
+      }),
+    )
+    const token = await mint()
+    const statuses = []
+    for (let i = 0; i < 5; i++) statuses.push((await write(url, 'chat:1', i, token)).status)
+    t.same(statuses, [403, 403, 403, 429, 429])
+    t.equal(asked, 3)
+  },
+)

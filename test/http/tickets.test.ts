@@ -49,6 +49,12 @@ onBothLogs(t, '29: a ticket that comes from another origin is 401', async (t, st
   }
   const any = await ticketFor(url, KEY, { subject: 'alice', channels: ['chat:1'] })
   t.equal((await look(url, `ticket=${any.ticket}&${FIRST}`, from(other))).status, 200)
+  t.match(
+    await look(url, `ticket=${any.ticket}&${FIRST}`, from(APP)),
+    INVALID,
+    'the first page that comes',
+  )
+  t.match(await look(url, `ticket=${any.ticket}&${FIRST}`), INVALID)
   const liar = await post(
     `${url}/v1/tickets`,
     { channels: ['chat:1'], origin: other },

@@ -112,8 +112,8 @@ async function share(t: Test, url: string): Promise<void> {
     await shared.sessionOwner(`s${i}`)
     await shared.take(`b${i}`, rate, 1, 10)
   }
-  await shared.revoke({ kind: 'jti', value: 'short', until: Date.now() + 1, at: 0 })
-  await shared.revoke({ kind: 'jti', value: 'long', until: soon, at: 0 })
+  await shared.revoke({ kind: 'jti', value: 'short', until: Date.now() + 1 })
+  await shared.revoke({ kind: 'jti', value: 'long', until: soon })
   await shared.renew('session', 'renewal')
 }
 

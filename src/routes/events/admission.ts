@@ -50,7 +50,12 @@ async function whoReads(
   request: FastifyRequest,
 ): Promise<{ identity: Identity; channels: readonly string[] }> {
   if (ticket === undefined) return { identity: request.sluiceIdentity, channels }
-  const admitted = await access.tickets.redeem(ticket, session!, pageOf(request.headers))
+  access.spending.guess(request.ip)
+  const page = pageOf(request.headers)
+  const admitted = await access.tickets.redeem(ticket, session!, page).catch((error: unknown) => {
+    if ((error as SluiceError).code === 'ticket_invalid') access.spending.guessed(request.ip)
+    throw error
+  })
   const named = channels.length > 0 ? channels : admitted.channels
   if (named.length === 0) throw new SluiceError('channel_missing')
   if (named.length > limits.maxChannels) throw new SluiceError('channels_too_many')
@@ -86,13 +91,8 @@ export function admitEvents(
 ): void | Promise<void> {
   const { sluiceIdentity: identity } = request
   if (identity.kind === 'open' || identity.kind === 'key') return
-  const { ip } = request
-  const spend = () =>
-    paced
-      ? access.spending.pace(identity, ip, drafts)
-      : access.spending.publish(identity, ip, drafts)
-  const asked = access.admit(identity, 'publish', channelsOf(drafts), ip)
-  return asked === undefined ? spend() : asked.then(spend)
+  const judge = () => access.admit(identity, 'publish', channelsOf(drafts), request.ip)
+  return access.spending.publish(identity, request.ip, drafts, paced, judge)
 }
 
 function channelsOf(drafts: readonly Draft[]): readonly string[] {

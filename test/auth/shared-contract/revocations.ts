@@ -5,7 +5,7 @@ import { AWKWARD } from '../shared-subject.js'
 const HOUR = 3_600_000
 
 const revoke = (shared: Shared, kind: RevocationKind, value: string, until: number) =>
-  shared.revoke({ kind, value, until, at: 0 })
+  shared.revoke({ kind, value, until })
 
 export function revocations(promised: Promised): void {
   promised('at the start everybody hears that nobody is kept out', async (t, s) => {
