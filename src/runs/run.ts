@@ -51,8 +51,8 @@ export function runChannel(id: string): string {
   return `run:${id}`
 }
 
-/** 1–100 characters that a channel's name may have after its colon. */
-const ID = /^[A-Za-z0-9][A-Za-z0-9_\-.@~=|+]{0,99}$/
+/** 1–150 characters of a channel’s name. `alice:x7` is alice’s to read by `run:{sub}:*`. */
+const ID = /^[A-Za-z0-9][A-Za-z0-9_\-.:@~=|+]{0,149}$/
 
 export function isRunId(id: string): boolean {
   return ID.test(id)

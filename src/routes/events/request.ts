@@ -85,6 +85,12 @@ function readCursor(text: string, partitions: number): From | 'end' {
   return { cursor }
 }
 
+/** The cursor that a browser sends by itself. */
+export function lastEventIdOf(headers: IncomingHttpHeaders): string | undefined {
+  const header = headers['last-event-id']
+  return Array.isArray(header) ? header[0] : header
+}
+
 /** Where a request comes from, as far as its browser says. */
 export function pageOf(headers: IncomingHttpHeaders): Page {
   const { origin, host, 'sec-fetch-site': site } = headers

@@ -1,0 +1,189 @@
+/** One subscription, answered as a stream, a finite stream or a long poll. */
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { EndReason, Member } from '../../auth/audience.js'
+import { namesEventStream, negotiate } from '../../http/accept.js'
+import { openSink } from '../../http/sink.js'
+import type { PollAnswer } from '../../hub/poll.js'
+import { toSluiceError } from '../../plugins/problems.js'
+import { SluiceError } from '../../wire/errors.js'
+import { comment, retryLine } from '../../wire/sse.js'
+import type { RouteContext } from '../context.js'
+import { admitReader, endedBy, type Reading } from './admission.js'
+import { pollJson, pollSse } from './finite.js'
+import type { Subscription } from './request.js'
+
+const STREAM_HEAD = {
+  'content-type': 'text/event-stream; charset=utf-8',
+  // no-transform: also no compression, which holds small frames back.
+  'cache-control': 'no-cache, no-store, no-transform',
+  'x-accel-buffering': 'no',
+  vary: 'Accept, Origin',
+}
+
+const JSON_HEAD = {
+  'content-type': 'application/json; charset=utf-8',
+  'cache-control': 'no-store',
+  vary: 'Accept, Origin',
+}
+
+/** How long clients stay away from an overloaded gateway, in ms, give or take a third. */
+const OVERLOAD_RETRY_MS = 30_000
+
+export interface Answers {
+  /** Lets a reader in and answers it by what it accepts. */
+  answer(
+    subscription: Subscription,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<FastifyReply>
+  /** A stream for a reader that has been let in. `more`: headers beside its own. */
+  stream(
+    subscription: Subscription,
+    reading: Reading,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    more?: Readonly<Record<string, string>>,
+  ): Promise<FastifyReply>
+  /** For the error handler of a route that a native EventSource opens. */
+  refuse(error: unknown, request: FastifyRequest, reply: FastifyReply): void
+}
+
+export function createAnswers(context: RouteContext): Answers {
+  const { access, hub } = context
+
+  async function answer(
+    subscription: Subscription,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<FastifyReply> {
+    const representation = negotiate(request.headers.accept)
+    if (representation === undefined) throw new SluiceError('not_acceptable')
+    if (subscription.from === 'end') return reply.code(204).send()
+    if (context.draining()) throw new SluiceError('draining')
+    if (hub.crowded) throw new SluiceError('streams_exhausted', { retryAfter: 30 })
+    const reading = await admitReader(context, subscription, request)
+    if (request.method === 'HEAD') {
+      return reply.headers(representation === 'sse' ? STREAM_HEAD : JSON_HEAD).send()
+    }
+    if (representation === 'json') return longPoll(subscription, reading, request, reply)
+    if (subscription.mode === 'poll') return finiteStream(subscription, reading, request, reply)
+    return stream(subscription, reading, request, reply)
+  }
+
+  // ── the stream ──
+
+  async function stream(
+    { from, format, presented }: Subscription,
+    { identity, channels, session, reach }: Reading,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    more: Readonly<Record<string, string>> = {},
+  ): Promise<FastifyReply> {
+    if (from === 'end') return reply.code(204).send()
+    const leaveSeat = access.seats.take(identity, request.ip)
+    let leaveAudience = () => {}
+    const onClosed = () => {
+      leaveSeat()
+      leaveAudience()
+    }
+    const opened = await hub
+      .openStream({ channels, from, format, session, presented, reach, onClosed })
+      .catch((error: unknown) => {
+        leaveSeat()
+        throw error
+      })
+    if (opened.kind === 'exhausted') return reply.code(204).send()
+    if (opened.kind === 'expired') throw new SluiceError('cursor_expired')
+    const { stream } = opened
+    if (request.raw.socket.destroyed || context.draining()) {
+      stream.close()
+      throw new SluiceError('draining')
+    }
+    const member: Member = {
+      ...{ identity, session, channels, does: 'subscribe' },
+      end: (reason, again) => stream.bye(reason, again),
+      expiring: (expires) => stream.tellExpiring(expires),
+    }
+    if (identity.kind !== 'open' || session !== undefined) {
+      leaveAudience = access.audience.enter(member)
+    }
+    // What hooks have set (CORS) must not get lost with the reply.
+    const headers = { ...reply.getHeaders(), ...STREAM_HEAD, ...more }
+    reply.hijack()
+    stream.attach(openSink(request.raw, reply.raw, headers))
+    // The opening took its time: what has happened to its rights meanwhile?
+    access.audience.judge([member])
+    return reply
+  }
+
+  // ── finite answers ──
+
+  async function poll(
+    { from, limit }: Subscription,
+    { identity, channels, session, reach }: Reading,
+    waitMs: number,
+    request: FastifyRequest,
+  ): Promise<PollAnswer | undefined> {
+    if (from === 'end') return undefined
+    const leaveSeat = access.seats.take(identity, request.ip)
+    const gone = new AbortController()
+    let ended: EndReason | undefined
+    const leaveAudience = access.audience.enter({
+      ...{ identity, session, channels, does: 'subscribe' },
+      end(reason) {
+        ended = reason
+        gone.abort()
+      },
+    })
+    const abort = () => gone.abort()
+    request.raw.socket.once('close', abort)
+    try {
+      const polled = await hub.poll({ channels, from, waitMs, limit, reach, signal: gone.signal })
+      if (ended !== undefined) throw endedBy(ended)
+      return polled
+    } finally {
+      request.raw.socket.removeListener('close', abort)
+      leaveAudience()
+      leaveSeat()
+    }
+  }
+
+  async function longPoll(
+    subscription: Subscription,
+    reading: Reading,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<FastifyReply> {
+    const polled = await poll(subscription, reading, subscription.waitMs, request)
+    if (polled === undefined || polled.exhausted) return reply.code(204).send()
+    return reply.headers(JSON_HEAD).send(pollJson(polled))
+  }
+
+  async function finiteStream(
+    subscription: Subscription,
+    reading: Reading,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<FastifyReply> {
+    // Without a cursor the client needs one first: it comes at once.
+    const waitMs = subscription.presented === undefined ? 0 : subscription.waitMs
+    const polled = await poll(subscription, reading, waitMs, request)
+    if (polled === undefined || polled.exhausted) return reply.code(204).send()
+    return reply.headers(STREAM_HEAD).send(pollSse(polled))
+  }
+
+  /** A native EventSource gives up for good at any status but 200: it gets its answer in its own words. */
+  function refuse(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+    const problem = toSluiceError(error, context.logger)
+    if (!problem.retryable || !namesEventStream(request.headers.accept)) throw problem
+    const retry = OVERLOAD_RETRY_MS * (2 / 3 + (Math.random() * 2) / 3)
+    // A restart is over sooner than a shortage.
+    const ms = problem.code === 'draining' ? retry / 10 : retry
+    reply
+      .code(200)
+      .headers(STREAM_HEAD)
+      .send(retryLine(ms) + comment(`${problem.code}: ${problem.message}`))
+  }
+
+  return { answer, stream, refuse }
+}

@@ -1,0 +1,141 @@
+/**
+ * Whoever produces a run, in this process: appends its events, reads along what they say, ends it.
+ *
+ *     append … ──▶ finish ──▶ ended            a finish says what the events haven't said
+ *        └── stopped ──▶ finish('aborted')
+ *        └── lost: another producer has it, nothing more is taken
+ */
+import type { Draft, Log, Receipt } from '../log/log.js'
+import { SluiceError } from '../wire/errors.js'
+import type { Reading, RunEvent } from './format.js'
+import { detect, formatOf } from './formats.js'
+import { KEEP_MS } from './limits.js'
+import { type Run, type RunEnd, type RunFault, runChannel } from './run.js'
+import type { Hold, RunStore } from './store.js'
+
+/** How a producer says that its run is over. */
+export type Finish =
+  /** As its events say; `done` where they say nothing. */
+  | { readonly as: 'said' }
+  /** It has broken off. */
+  | { readonly as: 'error'; readonly fault: RunFault }
+  | { readonly as: 'aborted' }
+
+/** Why nothing more is taken. */
+export type Ending = 'stopped' | 'lost'
+
+export interface Producer {
+  readonly id: string
+  readonly fence: number
+  /** Events appended so far. */
+  readonly events: number
+  /** Aborts with an `Ending`: somebody wants the run to end, or it is another's. */
+  readonly signal: AbortSignal
+  /**
+   * Appends events in their order; `keys` makes a repeated one harmless. Resolves when the log has them.
+   * Rejects with `fenced` where another producer has the run, `channel_closed` where it has ended.
+   */
+  append(events: readonly RunEvent[], keys?: readonly (string | undefined)[]): Promise<Receipt[]>
+  /** Ends the run, in the words of its format. Only the first call counts. */
+  finish(finish: Finish): Promise<Run | undefined>
+  /** Leaves the run to its lease: somebody else may go on. */
+  leave(): void
+  /** The keeper's word. */
+  tell(ending: Ending): void
+}
+
+export interface ProducerOptions {
+  readonly hold: Hold
+  readonly store: RunStore
+  readonly log: Pick<Log, 'close'>
+  readonly publish: (drafts: readonly Draft[]) => Promise<Receipt[]>
+  /** What its events have said before this producer came. */
+  readonly said: Reading | undefined
+  /** Nobody produces it here any more. */
+  readonly onOver: (producer: Producer) => void
+}
+
+export function createProducer(options: ProducerOptions): Producer {
+  const { hold, store, log, publish } = options
+  const { fence, run } = hold
+  const channel = runChannel(run.id)
+  const ending = new AbortController()
+  let format = formatOf(run.format)
+  let reading = options.said ?? format.read()
+  let { events } = run
+  let finished: Promise<Run | undefined> | undefined
+
+  /** The first event shows what the head didn't. */
+  function recognise(event: RunEvent): void {
+    if (format.name !== 'plain' || events > 0) return
+    const name = detect(event)
+    if (name === undefined || name === 'plain') return
+    format = formatOf(name)
+    reading = format.read()
+    // Not waited for: the first token must not wait for it, and the end says it again.
+    store.describe(run.id, fence, name).catch(() => {})
+  }
+
+  async function append(
+    list: readonly RunEvent[],
+    keys: readonly (string | undefined)[] = [],
+  ): Promise<Receipt[]> {
+    if (list[0] !== undefined) recognise(list[0])
+    const drafts = list.map(({ name, data }, i): Draft => {
+      return { channel, name, data: JSON.stringify(data), key: keys[i], fence }
+    })
+    const receipts = await publish(drafts)
+    for (const [i, { duplicate }] of receipts.entries()) {
+      if (duplicate) continue
+      events++
+      reading.feed(list[i]!)
+    }
+    return receipts
+  }
+
+  async function end(finish: Finish): Promise<Run | undefined> {
+    const told = endOf(finish, reading)
+    // What the events have said already needn't be said again.
+    if (reading.end === undefined && told.state !== 'done') {
+      const words = told.state === 'aborted' ? format.aborted() : format.broken(told.error!)
+      await append(words)
+    }
+    await log.close(channel, told.state, fence)
+    const { text, usage } = reading
+    return store.finish(run.id, fence, { ...told, events, text, usage }, KEEP_MS)
+  }
+
+  const producer: Producer = {
+    id: run.id,
+    fence,
+    get events() {
+      return events
+    },
+    signal: ending.signal,
+    append,
+    finish(finish) {
+      finished ??= end(finish).finally(() => options.onOver(producer))
+      return finished
+    },
+    leave() {
+      options.onOver(producer)
+    },
+    tell(what) {
+      ending.abort(what)
+    },
+  }
+  return producer
+}
+
+function endOf(finish: Finish, { end }: Reading): Pick<RunEnd, 'state' | 'error'> {
+  // The events have said it: whatever came afterwards on the wire changes nothing.
+  if (end !== undefined) return end
+  if (finish.as === 'error') return { state: 'error', error: finish.fault }
+  return { state: finish.as === 'aborted' ? 'aborted' : 'done' }
+}
+
+/** Whether a producer's request was refused because the run isn't its any more. */
+export function isOver(error: unknown): boolean {
+  if (!(error instanceof SluiceError)) return false
+  return error.code === 'fenced' || error.code === 'channel_closed'
+}
