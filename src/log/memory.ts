@@ -5,6 +5,7 @@
 import { randomInt } from 'node:crypto'
 import { SluiceError } from '../wire/errors.js'
 import { BY_CLOCK, COUNTERS, msOf, type Position, PROCESS_TAGS, tagOf } from '../wire/position.js'
+import { createArrivals } from './arrivals.js'
 import { ageLimitAt, gapAfter } from './gap.js'
 import { createKeyring, fingerprint, keyName } from './keyring.js'
 import type {
@@ -73,9 +74,7 @@ export function createMemoryLog(options: MemoryLogOptions): Log {
   let listener: LogListener | undefined
   let sweeper: NodeJS.Timeout | undefined
   let bytes = 0
-  // Which shelf each held event lies on, oldest first: what the memory limit evicts by.
-  let arrivals: Shelf[] = []
-  let evicted = 0
+  const arrivals = createArrivals()
 
   const at = (partition: number, order: number): Position => ({
     order,
@@ -101,13 +100,7 @@ export function createMemoryLog(options: MemoryLogOptions): Log {
     bytes += shelf.add(entry)
     bytes -= shelf.trim()
     arrivals.push(shelf)
-    while (bytes > limitBytes && evicted < arrivals.length) {
-      bytes -= arrivals[evicted++]!.evict()
-    }
-    if (evicted > 4096 && evicted > arrivals.length / 2) {
-      arrivals = arrivals.slice(evicted)
-      evicted = 0
-    }
+    while (bytes > limitBytes && arrivals.length > 0) bytes -= arrivals.evict()
     if (followed.has(entry.channel)) listener?.entry(entry)
   }
 

@@ -18,11 +18,13 @@ export interface Shelf {
   add(entry: Entry): number
   /** Removes what is more than the channel keeps, once it is worth the work. */
   trim(): number
-  /** Removes the oldest entry, unless the arrival it is called for is gone already. */
+  /** Removes the oldest entry. */
   evict(): number
   /** Removes entries with a smaller order. */
   expire(ageLimit: number): number
   clear(): number
+  /** Whether the oldest arrival that wasn't asked for yet is that of an entry which is gone already. */
+  skip(): boolean
   info(ageLimit: number): ChannelInfo
 }
 
@@ -89,11 +91,12 @@ export function createShelf(channel: string, partition: number, retention: Reten
       return remove(excess)
     },
     evict() {
-      if (stale > 0) {
-        stale--
-        return 0
-      }
       return remove(Math.min(1, shelf.entries.length))
+    },
+    skip() {
+      if (stale === 0) return false
+      stale--
+      return true
     },
     expire(ageLimit) {
       const count = upperBound(shelf, ageLimit - 1)
