@@ -6,7 +6,7 @@ import type { Redis } from 'ioredis'
 /** Files of `functions/`, in the order in which they need each other. */
 const PARTS = [
   ...['common', 'epochs', 'lease', 'inbox', 'write', 'witness', 'read', 'follow'],
-  ...['gate', 'verdicts'],
+  ...['gate', 'verdicts', 'runs'],
 ] as const
 const source = PARTS.map((part) =>
   readFileSync(new URL(`./functions/${part}.lua`, import.meta.url), 'utf8'),
@@ -37,6 +37,17 @@ export type FunctionName =
   | 'revoke'
   | 'remind'
   | 'verdicts'
+  | 'run_begin'
+  | 'run_resume'
+  | 'run_renew'
+  | 'run_touch'
+  | 'run_describe'
+  | 'run_finish'
+  | 'run_stop'
+  | 'run_stops'
+  | 'run_get'
+  | 'run_overdue'
+  | 'run_keyed'
 
 const WRITING: ReadonlySet<FunctionName> = new Set([
   'write',
@@ -54,6 +65,15 @@ const WRITING: ReadonlySet<FunctionName> = new Set([
   'take',
   'revoke',
   'remind',
+  'run_begin',
+  'run_resume',
+  'run_renew',
+  'run_touch',
+  'run_describe',
+  'run_finish',
+  'run_stop',
+  'run_overdue',
+  'run_keyed',
 ])
 
 export type Argument = string | number
