@@ -8,7 +8,7 @@ export const TEXTS = 32 * 1024 * 1024
 export const KEYS = 100_000
 /** ms between two looks through all that is kept in memory for what may be forgotten: some 3 ms each. */
 export const SWEEP_EVERY = 1000
-/** Renewals in one call: each takes some 10 µs of Redis's only thread. */
+/** Renewals in one call: each takes 10 to 20 µs of Redis's only thread, and appends wait behind them. */
 export const RENEWALS_PAGE = 200
 /** Stops in one answer, the newest: those that nobody obeys must not fill the wire four times a second. */
 export const STOPS = 1000

@@ -1,7 +1,8 @@
 -- Runs: what is known of each generation, and who produces it. Each on the partition of its channel.
 --
---   B:rn:<id>   hash    state, started, ended, format, events, fence; as JSON upstream, subject, error, usage,
---                       text. Expires: after its end when it was asked to, before that long after its lease
+--   B:rn:<id>   hash    state, started, ended, format, events, fence; as JSON upstream, subject, error,
+--                       usage, text. Expires when it was asked to, after the run's end; a running one only
+--                       where nobody renews it for RUN_SAFETY, nor ends it
 --   B:rl        zset    id -> ms at which its producer's lease is over; those that run
 --   B:rs        zset    id -> ms at which it was told to stop; those that run
 --   B:rk:<key>  string  id of the run that an idempotency key stands for
@@ -36,8 +37,8 @@ local function run_over(base, id)
   redis.call('ZREM', base .. ':rs', id)
 end
 
--- The state of a producer's run; nil where it is another's, or there is none. A fence greater than the one
--- that is known was given by a master whose last words were lost: whoever has it is the newer one all the same.
+-- The state of a producer's run; nil where it is another's, or there is none. A fence greater than the
+-- known one was given by a master whose last words were lost: whoever has it is the newer one all the same.
 local function run_of(key, fence)
   local known = redis.call('HMGET', key, 'state', 'fence')
   local own, newest = tonumber(fence), known[2] and tonumber(known[2]) or math.huge
