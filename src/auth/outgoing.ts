@@ -7,9 +7,9 @@
 import dns from 'node:dns'
 import http from 'node:http'
 import https from 'node:https'
-import { isIP, type LookupFunction } from 'node:net'
+import type { LookupFunction } from 'node:net'
 import { urlToHttpOptions } from 'node:url'
-import { isForbiddenAddress } from './targets.js'
+import { ForbiddenTarget, isForbiddenHost, judging } from './targets.js'
 
 export interface Question {
   /** Default: GET. */
@@ -79,33 +79,14 @@ const SOCKETS = 32
 const SPARE_SOCKETS = 4
 const SPARE = 15_000
 
-const forbidden = () => new OutgoingError('target', 'its address is link-local, or none')
-
-/** Passes the answer on if all of it is allowed: one bad address among good ones is no accident. */
-function judging(lookup: LookupFunction): LookupFunction {
-  return (hostname, options, callback) =>
-    lookup(hostname, options, (error, answer, family) => {
-      const addresses = typeof answer === 'string' ? [answer] : (answer ?? [])
-      const bad = addresses.some((it) =>
-        isForbiddenAddress(typeof it === 'string' ? it : it.address),
-      )
-      if (error !== null) callback(error, answer, family)
-      else if (bad) callback(forbidden(), [])
-      // Node would throw where nobody catches it.
-      else if (addresses.length === 0) callback(new Error('the name has no address'), [])
-      else callback(null, answer, family)
-    })
-}
-
-/** Addresses written in the URL itself are never looked up, so they are judged here. */
+/** What is asked, if it may be. */
 function judged(url: string | URL): URL {
   if (!URL.canParse(url)) throw new OutgoingError('target', 'it is not a URL')
   const target = new URL(url)
   if (target.protocol !== 'http:' && target.protocol !== 'https:') {
     throw new OutgoingError('target', 'its scheme is neither http nor https')
   }
-  const host = target.hostname.replace(/^\[|\]$/g, '')
-  if (isIP(host) !== 0 && isForbiddenAddress(host)) throw forbidden()
+  if (isForbiddenHost(target)) throw new ForbiddenTarget()
   return target
 }
 
@@ -192,11 +173,12 @@ export function createOutgoing(options: OutgoingOptions = {}): Outgoing {
     async ask(url, question = {}) {
       if (closed) throw new OutgoingError('aborted', 'nothing is asked any more')
       const deadline = performance.now() + (question.timeoutMs ?? TIMEOUT)
-      const target = judged(url)
-      return exchange(target, question, deadline, true).catch((error: Error) => {
+      try {
+        return await exchange(judged(url), question, deadline, true)
+      } catch (error) {
         // Node throws where a header can't be sent.
-        throw explained(error, question.signal)
-      })
+        throw explained(error as Error, question.signal)
+      }
     },
     close() {
       closed = true
@@ -227,6 +209,7 @@ function headersOf({ headers, body }: Question): Record<string, string> {
 
 function explained(error: NodeJS.ErrnoException, signal: AbortSignal | undefined): Error {
   if (error instanceof OutgoingError) return error
+  if (error instanceof ForbiddenTarget) return new OutgoingError('target', error.message)
   if (signal?.aborted) return new OutgoingError('aborted', 'it was given up', { cause: error })
   // Where all addresses of a name fail, Node's error has a code and no message.
   const message = error.message || error.code || error.name

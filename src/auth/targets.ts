@@ -3,7 +3,7 @@
  * credentials to whoever can make a machine of it send a request, and answers at link-local addresses.
  * Loopback and private networks are allowed: that is where a backend lives.
  */
-import { BlockList, isIP } from 'node:net'
+import { BlockList, isIP, type LookupFunction } from 'node:net'
 
 const FORBIDDEN = new BlockList()
 // "This network": Linux takes 0.0.0.0 and :: for its own loopback, which hides what is asked.
@@ -26,4 +26,38 @@ FORBIDDEN.addSubnet('2002:a9fe::', 32, 'ipv6')
 export function isForbiddenAddress(address: string): boolean {
   const family = isIP(address)
   return family !== 0 && FORBIDDEN.check(address, family === 6 ? 'ipv6' : 'ipv4')
+}
+
+/** Whether a URL holds such an address itself: those are never looked up, so no look-up judges them. */
+export function isForbiddenHost(url: URL): boolean {
+  return isForbiddenAddress(url.hostname.replace(/^\[|\]$/g, ''))
+}
+
+/** A name or a URL leads where the gateway never goes. */
+export class ForbiddenTarget extends Error {
+  override readonly name = 'ForbiddenTarget'
+
+  constructor() {
+    super('its address is link-local, or none')
+  }
+}
+
+/**
+ * A look-up that fails with a `ForbiddenTarget` where a name leads there: given to a connection, the
+ * address that was judged is the very one that is connected to. All of the answer must be allowed: one
+ * bad address among good ones is no accident.
+ */
+export function judging(lookup: LookupFunction): LookupFunction {
+  return (hostname, options, callback) =>
+    lookup(hostname, options, (error, answer, family) => {
+      const addresses = typeof answer === 'string' ? [answer] : (answer ?? [])
+      const bad = addresses.some((it) =>
+        isForbiddenAddress(typeof it === 'string' ? it : it.address),
+      )
+      if (error !== null) callback(error, answer, family)
+      else if (bad) callback(new ForbiddenTarget(), [])
+      // Node would throw where nobody catches it.
+      else if (addresses.length === 0) callback(new Error('the name has no address'), [])
+      else callback(null, answer, family)
+    })
 }
