@@ -26,6 +26,12 @@ export interface Draft {
   readonly key?: string | undefined
   /** For live readers only: handed to followers, neither logged nor given a position. */
   readonly ephemeral?: boolean | undefined
+  /**
+   * Number of its producer, whole and ≥ 1, where a channel has one producer at a time: the group is
+   * refused with `fenced` where a greater one was given on the channel; a greater one than before is
+   * remembered, for 7 days. Without it a draft is not asked who sends it.
+   */
+  readonly fence?: number | undefined
 }
 
 /** The log has accepted a draft. */
@@ -186,16 +192,26 @@ export interface Log {
 
   /**
    * Appends a group in its order. Groups take effect in the order of the calls. Nothing of the group
-   * is appended where one of its channels is closed (`channel_closed`), a key was used for another
+   * is appended where a draft comes from an older producer (`fenced`; it isn't even told of its own
+   * events by their keys), one of its channels is closed (`channel_closed`), a key was used for another
    * event (`key_conflict`), or too much is waiting (`overloaded`): the group is refused as a whole,
-   * as far as one partition reaches. Resolves once the store has accepted all of it, as durably as
-   * the store does that. Rejects with `log_unavailable` where the outcome is unknown, within 2 s.
+   * as far as one partition reaches, and raises no fence. Resolves once the store has accepted all of
+   * it, as durably as the store does that. Rejects with `log_unavailable` where the outcome is unknown,
+   * within 2 s.
    * Followers may hear of an entry before the promise resolves.
    */
   append(group: readonly Draft[]): Promise<Receipt[]>
-  /** Appends the end of a channel. Resolves with it; the same end again where it is closed already. */
-  close(channel: string, reason: string | null): Promise<EndEntry>
-  /** Removes the entries and the end; positions go on after them. False where there was nothing. */
+  /**
+   * Appends the end of a channel. Resolves with it; the same end again where it is closed already.
+   * `fence` as with a draft.
+   */
+  close(channel: string, reason: string | null, fence?: number): Promise<EndEntry>
+  /**
+   * Shuts out the producers before this one without appending: a take-over doesn't wait for its first
+   * event. Takes its turn among the appends. Rejects with `fenced` where a greater one was given.
+   */
+  fence(channel: string, fence: number): Promise<void>
+  /** Removes the entries and the end; positions and fences go on. False where there was nothing. */
   delete(channel: string): Promise<boolean>
 
   /**

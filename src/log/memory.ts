@@ -6,6 +6,7 @@ import { randomInt } from 'node:crypto'
 import { SluiceError } from '../wire/errors.js'
 import { BY_CLOCK, COUNTERS, msOf, type Position, PROCESS_TAGS, tagOf } from '../wire/position.js'
 import { createArrivals } from './arrivals.js'
+import { createFences, fencedOff } from './fences.js'
 import { ageLimitAt, gapAfter } from './gap.js'
 import { createKeyring, fingerprint, keyName } from './keyring.js'
 import type {
@@ -65,6 +66,7 @@ export function createMemoryLog(options: MemoryLogOptions): Log {
   const shelves = new Map<string, Shelf>()
   const followed = new Set<string>()
   const keyring = createKeyring(now)
+  const fences = createFences(now)
   const birth = now() * COUNTERS
   const partitions: Partition[] = Array.from({ length: count }, () => ({
     last: birth,
@@ -106,6 +108,7 @@ export function createMemoryLog(options: MemoryLogOptions): Log {
 
   function appendOne(draft: Draft, time: number): Receipt {
     const { channel, name, data, sender, key } = draft
+    if (draft.fence !== undefined) fences.raise(channel, draft.fence)
     const known = key === undefined ? undefined : keyring.find(draft, key)
     if (known !== undefined) return { ...known, duplicate: true }
     if (draft.ephemeral === true) {
@@ -140,8 +143,14 @@ export function createMemoryLog(options: MemoryLogOptions): Log {
   /** Everything that can refuse a group is asked before its first event is appended. */
   function refuse(group: readonly Draft[]): void {
     let prints: Map<string, string> | undefined
+    let raised: Map<string, number> | undefined
     for (const draft of group) {
-      const { channel, key } = draft
+      const { channel, key, fence } = draft
+      if (fence !== undefined) {
+        raised ??= new Map()
+        if (fence < (raised.get(channel) ?? fences.of(channel))) throw fencedOff(channel)
+        raised.set(channel, fence)
+      }
       let known = false
       if (key !== undefined) {
         const name = keyName(draft, key)
@@ -219,6 +228,12 @@ export function createMemoryLog(options: MemoryLogOptions): Log {
       shelves.delete(shelf.channel)
     }
     keyring.sweep()
+    fences.sweep()
+  }
+
+  function admit(channel: string, fence: number): void {
+    if (fence < fences.of(channel)) throw fencedOff(channel)
+    fences.raise(channel, fence)
   }
 
   return {
@@ -242,7 +257,8 @@ export function createMemoryLog(options: MemoryLogOptions): Log {
       return group.map((draft) => appendOne(draft, time))
     },
 
-    async close(channel, reason) {
+    async close(channel, reason, fence) {
+      if (fence !== undefined) admit(channel, fence)
       const shelf = shelfOf(channel)
       if (shelf.end !== undefined) return shelf.end
       const order = nextOrder(partitions[shelf.partition]!)
@@ -256,6 +272,10 @@ export function createMemoryLog(options: MemoryLogOptions): Log {
       }
       place(shelf, end)
       return end
+    },
+
+    async fence(channel, fence) {
+      admit(channel, fence)
     },
 
     async delete(channel) {

@@ -189,7 +189,8 @@ export function createRedisLog(options: RedisLogOptions): RedisLog {
       )
       return receipts
     },
-    close: (channel, reason) => of(channel).writer.close(channel, reason),
+    close: (channel, reason, fence) => of(channel).writer.close(channel, reason, fence),
+    fence: (channel, fence) => of(channel).writer.fence(channel, fence),
     delete: (channel) => of(channel).writer.delete(channel),
 
     read: (partition, requests, limit) => partitions[partition]!.read(requests, limit),

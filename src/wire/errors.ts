@@ -33,6 +33,11 @@ const TABLE = {
     title: 'The channel is closed',
     advice: 'Its producer ended it. Publish on another channel, or DELETE this one to begin anew.',
   },
+  fenced: {
+    status: 409,
+    title: 'Another producer has taken over',
+    advice: 'Stop sending: nothing more of it is stored. Only a new PUT takes over in turn.',
+  },
   channels_too_many: {
     status: 400,
     title: 'Too many channels on one stream',

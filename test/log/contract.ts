@@ -2,6 +2,7 @@
 import type { Test } from 'tap'
 import { appending } from './contract/appending.js'
 import { ending } from './contract/ending.js'
+import { fencing } from './contract/fencing.js'
 import { following } from './contract/following.js'
 import { keys } from './contract/keys.js'
 import { model } from './contract/model.js'
@@ -22,7 +23,7 @@ export async function logContract(
   name: string,
   createSubject: CreateSubject,
 ): Promise<void> {
-  const parts = { appending, keys, ending, reading, seeking, retention, following, model }
+  const parts = { appending, keys, fencing, ending, reading, seeking, retention, following, model }
   for (const [part, describe] of Object.entries(parts)) {
     await t.test(`${name}: ${part}`, async (t) => {
       const promised: Promised = (name, run, options) => {

@@ -48,7 +48,8 @@ function inOnePartition(log: Log, listener: LogListener): { log: Log; listener: 
         const drafts = group.map((draft) => ({ ...draft, channel: name(draft.channel) }))
         return (await log.append(drafts)).map(back)
       },
-      close: async (channel, reason) => back(await log.close(name(channel), reason)),
+      close: async (channel, reason, fence) => back(await log.close(name(channel), reason, fence)),
+      fence: (channel, fence) => log.fence(name(channel), fence),
       delete: (channel) => log.delete(name(channel)),
       async read(_, requests, limit) {
         const renamed = requests.map((each) => ({ ...each, channel: name(each.channel) }))

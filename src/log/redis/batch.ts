@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { SluiceError } from '../../wire/errors.js'
 import { msOf } from '../../wire/position.js'
+import { fencedOff } from '../fences.js'
 import { keyName } from '../keyring.js'
 import type { Draft, EndEntry, Receipt, Retention } from '../log.js'
 import type { Argument } from './functions.js'
@@ -10,10 +11,18 @@ import { encodeName, encodeText, endEntry, RS, US } from './records.js'
 
 export type Operation =
   | { readonly do: 'append'; readonly drafts: readonly Draft[] }
-  | { readonly do: 'close'; readonly channel: string; readonly reason: string | null }
+  | ({ readonly do: 'close' } & Closing)
+  | { readonly do: 'fence'; readonly channel: string; readonly fence: number }
   | { readonly do: 'delete'; readonly channel: string }
   | ({ readonly do: 'raw' } & Held)
   | ({ readonly do: 'inbox' } & Taking)
+
+/** The end of a channel. */
+interface Closing {
+  readonly channel: string
+  readonly reason: string | null
+  readonly fence: number | undefined
+}
 
 /** Raw messages, each one alone: appended only while the token is that of the partition's lease. */
 export interface Held {
@@ -36,6 +45,7 @@ export type Outcome = Receipt | SluiceError
 
 const EPHEMERAL = 1
 const KEYED = 2
+const FENCED = 4
 
 /** What makes two drafts the same event. */
 function fingerprint({ name, data, ephemeral }: Draft): string {
@@ -70,9 +80,12 @@ export function encodeOperations(
   }
   const args: Argument[] = []
   const push = (draft: Draft): void => {
-    const { channel, name, data, sender, key, ephemeral } = draft
-    const flags = (ephemeral === true ? EPHEMERAL : 0) + (key === undefined ? 0 : KEYED)
+    const { channel, name, data, sender, key, ephemeral, fence } = draft
+    let flags = ephemeral === true ? EPHEMERAL : 0
+    if (key !== undefined) flags += KEYED
+    if (fence !== undefined) flags += FENCED
     args.push(flags, placeOf(channel), encodeName(name), encodeText(sender), data)
+    if (fence !== undefined) args.push(fence)
     if (key !== undefined) args.push(keyName(draft, key), fingerprint(draft))
   }
   for (const operation of operations) {
@@ -89,7 +102,10 @@ export function encodeOperations(
         push(draft)
       }
     } else if (operation.do === 'close') {
-      args.push('C', placeOf(operation.channel), encodeText(operation.reason))
+      const { channel, reason, fence = 0 } = operation
+      args.push('C', placeOf(channel), encodeText(reason), fence)
+    } else if (operation.do === 'fence') {
+      args.push('P', placeOf(operation.channel), operation.fence)
     } else {
       args.push('D', placeOf(operation.channel))
     }
@@ -120,6 +136,7 @@ export function readReceipts(
     const channel = channels[Number(result.slice(2)) - 1]
     return new SluiceError('channel_closed', { detail: `Channel "${channel}" is closed` })
   }
+  if (result.startsWith('!p')) return fencedOff(channels[Number(result.slice(2)) - 1])
   const failure = failureIn(result)
   if (failure !== undefined) return failure
   if (result.startsWith('!k')) {
@@ -187,8 +204,13 @@ function failureIn(result: string): SluiceError | undefined {
   return new SluiceError('log_unavailable', { cause: `Redis could not append: ${result.slice(2)}` })
 }
 
+/** Why the channel's producer was refused. */
+export function readFence(result: string, channel: string): SluiceError | undefined {
+  return result.startsWith('!p') ? fencedOff(channel) : undefined
+}
+
 export function readEnd(result: string, channel: string): EndEntry | SluiceError {
-  const failure = failureIn(result)
+  const failure = readFence(result, channel) ?? failureIn(result)
   if (failure !== undefined) return failure
   const [order, tag, prev, reason] = result.split(US) as [string, string, string, string]
   return endEntry(channel, order, tag, prev, reason)

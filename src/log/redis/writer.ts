@@ -1,10 +1,10 @@
 /**
  * The writing side of a partition: a bounded queue that leaves in batches, one call at a time.
  *
- *     append ─┐
- *     close  ─┼→ queue ─→ batch n in flight ─→ answer n      next batch
- *     delete ─┘               │   ▲
- *                 connection lost └─ again, the same number, until its deadline
+ *     append ───────┐
+ *     close, fence ─┼→ queue ─→ batch n in flight ─→ answer n      next batch
+ *     delete ───────┘               │   ▲
+ *                       connection lost └─ again, the same number, until its deadline
  *
  * One call in flight makes batches grow with the load by themselves, keeps the order over a lost
  * connection, and makes sending again safe: Redis remembers the answer to the last number, and
@@ -21,6 +21,7 @@ import {
   type Operation,
   type Outcome,
   readEnd,
+  readFence,
   readHeld,
   readReceipts,
   readTaken,
@@ -66,7 +67,8 @@ export interface WriterOptions {
 
 export interface Writer {
   append(drafts: readonly Draft[]): Promise<Receipt[]>
-  close(channel: string, reason: string | null): Promise<EndEntry>
+  close(channel: string, reason: string | null, fence?: number): Promise<EndEntry>
+  fence(channel: string, fence: number): Promise<void>
   delete(channel: string): Promise<boolean>
   raw(messages: Held): Promise<Outcome[] | 'fenced'>
   inbox(taking: Taking): Promise<(Outcome | 'taken')[] | { readonly beyond: string }>
@@ -299,7 +301,7 @@ export function createWriter(options: WriterOptions): Writer {
         }
         enqueue({ do: 'append', drafts }, size, done, reject)
       }),
-    close: (channel, reason) =>
+    close: (channel, reason, fence) =>
       new Promise((resolve, reject) => {
         const done = (result: string) => {
           const end = readEnd(result, channel)
@@ -307,7 +309,16 @@ export function createWriter(options: WriterOptions): Writer {
           options.acknowledged(channel, end)
           resolve(end)
         }
-        enqueue({ do: 'close', channel, reason }, { events: 1, bytes: 100 }, done, reject)
+        enqueue({ do: 'close', channel, reason, fence }, { events: 1, bytes: 100 }, done, reject)
+      }),
+    fence: (channel, fence) =>
+      new Promise((resolve, reject) => {
+        const done = (result: string) => {
+          const refusal = readFence(result, channel)
+          if (refusal === undefined) resolve()
+          else reject(refusal)
+        }
+        enqueue({ do: 'fence', channel, fence }, { events: 1, bytes: 100 }, done, reject)
       }),
     delete: (channel) =>
       new Promise((resolve, reject) => {

@@ -17,6 +17,7 @@ interface Modelled {
   head: number
   deleted: number
   closed: number | undefined
+  fence: number
 }
 
 const CHANNELS = ['a', 'b', 'c', 'd']
@@ -41,11 +42,14 @@ async function run(t: Test, { log, heard }: Subject, random: Random): Promise<vo
   const of = (channel: string): Modelled => {
     let found = channels.get(channel)
     if (found === undefined) {
-      found = { kept: [], head: 0, deleted: 0, closed: undefined }
+      found = { kept: [], head: 0, deleted: 0, closed: undefined, fence: 0 }
       channels.set(channel, found)
     }
     return found
   }
+  /** Mostly none; else a producer before, the same, or the next. */
+  const someFence = (channel: string) =>
+    random.next() < 0.15 ? Math.max(1, of(channel).fence + random.between(-1, 1)) : undefined
   const any = () => random.choose(CHANNELS, 1)[0]!
   const place = (channel: string, order: number, what: string) => {
     const modelled = of(channel)
@@ -59,11 +63,17 @@ async function run(t: Test, { log, heard }: Subject, random: Random): Promise<vo
     const group: Draft[] = Array.from({ length: random.between(1, 5) }, () => {
       const keyed = random.next() < 0.3 ? `k${random.between(0, 9)}` : undefined
       const data = keyed === undefined ? String(count++) : String(random.between(0, 1))
-      return { channel: any(), name: 'message', data, key: keyed }
+      const channel = any()
+      return { channel, name: 'message', data, key: keyed, fence: someFence(channel) }
     })
+    const raised = new Map<string, number>()
     const seen = new Map<string, string>()
     let refusal: string | undefined
-    for (const { channel, data, key } of group) {
+    for (const { channel, data, key, fence } of group) {
+      if (fence !== undefined) {
+        if (fence < (raised.get(channel) ?? of(channel).fence)) refusal ??= 'fenced'
+        else raised.set(channel, fence)
+      }
       const name = `${channel} ${key}`
       const known = key === undefined ? undefined : (seen.get(name) ?? keys.get(name)?.data)
       if (known !== undefined && known !== data) refusal ??= 'key_conflict'
@@ -71,9 +81,10 @@ async function run(t: Test, { log, heard }: Subject, random: Random): Promise<vo
       if (key !== undefined && known === undefined) seen.set(name, data)
     }
     if (refusal !== undefined) {
-      await t.rejects(log.append(group), { code: /key_conflict|channel_closed/ })
+      await t.rejects(log.append(group), { code: refusal })
       return
     }
+    for (const [channel, fence] of raised) of(channel).fence = fence
     const receipts = await log.append(group)
     for (const [i, { channel, data, key }] of group.entries()) {
       const { position, duplicate } = receipts[i]!
@@ -91,7 +102,13 @@ async function run(t: Test, { log, heard }: Subject, random: Random): Promise<vo
   async function close(): Promise<void> {
     const channel = any()
     const modelled = of(channel)
-    const end = await log.close(channel, null)
+    const fence = someFence(channel)
+    if (fence !== undefined && fence < modelled.fence) {
+      await t.rejects(log.close(channel, null, fence), { code: 'fenced' })
+      return
+    }
+    modelled.fence = fence ?? modelled.fence
+    const end = await log.close(channel, null, fence)
     if (modelled.closed !== undefined) {
       t.equal(end.order, modelled.closed)
       return
@@ -99,6 +116,14 @@ async function run(t: Test, { log, heard }: Subject, random: Random): Promise<vo
     t.equal(end.prev, modelled.head)
     place(channel, end.order, 'end')
     modelled.closed = end.order
+  }
+
+  async function takeOver(): Promise<void> {
+    const channel = any()
+    const fence = Math.max(1, of(channel).fence + random.between(-1, 1))
+    if (fence < of(channel).fence) await t.rejects(log.fence(channel, fence), { code: 'fenced' })
+    else await log.fence(channel, fence)
+    of(channel).fence = Math.max(of(channel).fence, fence)
   }
 
   async function remove(): Promise<void> {
@@ -151,6 +176,7 @@ async function run(t: Test, { log, heard }: Subject, random: Random): Promise<vo
     if (chance < 0.5) await append()
     else if (chance < 0.55) await close()
     else if (chance < 0.63) await remove()
+    else if (chance < 0.65) await takeOver()
     else if (chance < 0.85) await read()
     else await seek()
   }

@@ -17,6 +17,7 @@
 --   B:c            hash    channel -> "order tag prev reason" where it is closed
 --   B:d            hash    channel -> order up to which it was deleted
 --   B:k:<key>      string  idempotency: "fingerprint time order tag", order 0 for an ephemeral event
+--   B:f:<channel>  string  the greatest fence that was given on the channel
 --   B:p:<producer> string  last batch of a gateway: "number US answer"
 --   B:e:<channel>  sharded Pub/Sub: it stays on the partition's node in a cluster, and works without one
 --
@@ -29,6 +30,8 @@ local COUNTERS = 4096
 -- US parts fields, RS parts records: valid JSON holds neither, names and senders are escaped before.
 local US, RS = '\31', '\30'
 local KEY_TTL = 300
+-- FENCE_TTL_MS in fences.ts.
+local FENCE_TTL = 604800
 local PRODUCER_TTL = 60
 -- Tags of processes, 18 bits; the partition's number stands above them.
 local PROCESS_TAGS = 262144

@@ -41,15 +41,17 @@ end
 
 -- write: ARGV = producer, number, layout, seen, channel count,
 --   then (channel, maxEvents, maxAge) each, then the operations up to the end:
---   G <drafts>      then each draft: flags, channel index, name, sender, data [, key, fingerprint]
---                   flags: 1 = ephemeral, 2 = has a key (added)
---   C <channel index> <reason>
+--   G <drafts>      then each draft: flags, channel index, name, sender, data [, fence] [, key, fingerprint]
+--                   flags: 1 = ephemeral, 2 = has a key, 4 = has a fence (added)
+--   C <channel index> <reason> <fence>   fence 0: none
+--   P <channel index> <fence>            from here on this is the oldest producer that may append
 --   D <channel index>
 --   F <drafts> <token>             then the drafts: raw messages, each one alone, of whoever holds the lease
 --   I <drafts> <source> <newest>   then an id before each draft: entries of the inbox, each one alone
 -- Answer, one string: tag US last RS result RS result ...; a group: receipts parted by blanks,
 --   <order> new | d<order>:<tag> duplicate | e<time> ephemeral | f<time> its duplicate,
---   or !c<index> closed | !k<draft> conflict; the end: order US tag US prev US reason; a deletion: 1|0;
+--   or !c<index> closed | !k<draft> conflict | !p<index> a newer producer was there;
+--   the end: order US tag US prev US reason, or !p; P: 1, or !p; a deletion: 1|0;
 --   F: a receipt or refusal for each, or !f not the token; I: the same, s = taken before, or
 --   !o<id> this id was taken from the source, which claims that there never was one so new.
 local function write(keys, argv)
@@ -91,6 +93,24 @@ local function write(keys, argv)
     return channel.mark
   end
 
+  -- A failover that loses a fence has lost all that was appended after it as well, for a new server has a
+  -- beginning of what the old one had. So until the newer producer's next append gives its fence again, or
+  -- the store of runs refuses the older one's next renewal, the older one may go on; but behind what is
+  -- there of its own, never among the newer one's events. (Only maxmemory-policy volatile-* may take a
+  -- fence alone; then, too, it is back with the newer producer's next append.)
+  local function fence_of(channel)
+    if channel.fence == nil then
+      channel.fence = tonumber(redis.call('GET', base .. ':f:' .. channel.name) or '0')
+    end
+    return channel.fence
+  end
+
+  local function raise(channel, fence)
+    if fence <= fence_of(channel) then return end
+    channel.fence = fence
+    redis.call('SET', base .. ':f:' .. channel.name, text(fence), 'EX', FENCE_TTL)
+  end
+
   -- Neighbours of one channel share a message; one of another channel ends it, for order holds over
   -- the channels of a partition.
   local messages, records, speaking = {}, {}, nil
@@ -124,22 +144,30 @@ local function write(keys, argv)
     return order
   end
 
-  -- The usual case, a single event without a key, spares the tables of the general one.
-  local function single()
-    local channel = channels[tonumber(argv[at + 1])]
-    if end_of(channel) then
-      at = at + 5
-      return '!c' .. argv[at - 4]
-    end
-    local rest = argv[at + 2] .. US .. argv[at + 3] .. US .. argv[at + 4]
+  -- The usual cases, a single event without a key, spare the tables of the general one.
+  local function single(fenced)
+    local first, index = at, argv[at + 1]
+    local channel = channels[tonumber(index)]
+    local fence
     at = at + 5
+    if fenced then
+      fence = tonumber(argv[at])
+      at = at + 1
+      if fence < fence_of(channel) then return '!p' .. index end
+    end
+    if end_of(channel) then return '!c' .. index end
+    if fenced then raise(channel, fence) end
+    local rest = argv[first + 2] .. US .. argv[first + 3] .. US .. argv[first + 4]
     local order, failure = place(channel, 'v', 'E', rest)
     return order or failure
   end
 
   local function group(count)
-    if count == 1 and argv[at] == '0' then return single() end
-    local drafts, keys_here = {}, {}
+    if count == 1 then
+      if argv[at] == '0' then return single(false) end
+      if argv[at] == '4' then return single(true) end
+    end
+    local drafts, keys_here, raised = {}, {}, {}
     local refusal
     for i = 1, count do
       local flags = tonumber(argv[at])
@@ -149,7 +177,16 @@ local function write(keys, argv)
       }
       local index = argv[at + 1]
       at = at + 5
-      if flags >= 2 then
+      if flags >= 4 then
+        local fence = tonumber(argv[at])
+        at = at + 1
+        if fence < (raised[draft.channel] or fence_of(draft.channel)) then
+          refusal = refusal or '!p' .. index
+        else
+          raised[draft.channel] = fence
+        end
+      end
+      if flags % 4 >= 2 then
         draft.key, draft.fingerprint = base .. ':k:' .. argv[at], argv[at + 1]
         at = at + 2
         local twin = keys_here[draft.key]
@@ -173,6 +210,7 @@ local function write(keys, argv)
       drafts[i] = draft
     end
     if refusal then return refusal end
+    for channel, fence in pairs(raised) do raise(channel, fence) end
     local receipts = {}
     for i, draft in ipairs(drafts) do
       local receipt = draft.receipt
@@ -202,7 +240,8 @@ local function write(keys, argv)
   end
 
   local function skip()
-    at = at + (tonumber(argv[at]) >= 2 and 7 or 5)
+    local flags = tonumber(argv[at])
+    at = at + 5 + (flags >= 4 and 1 or 0) + (flags % 4 >= 2 and 2 or 0)
   end
 
   local function fenced(count, token)
@@ -237,7 +276,14 @@ local function write(keys, argv)
     return table.concat(receipts, ' ')
   end
 
-  local function close(channel, reason)
+  local function admit(channel, fence)
+    if fence < fence_of(channel) then return '!p' end
+    raise(channel, fence)
+    return '1'
+  end
+
+  local function close(channel, reason, fence)
+    if fence > 0 and admit(channel, fence) == '!p' then return '!p' end
     local mark = end_of(channel)
     if not mark then
       local prev = head_of(channel)
@@ -272,7 +318,10 @@ local function write(keys, argv)
     if operation == 'G' then
       results[#results + 1] = group(of)
     elseif operation == 'C' then
-      results[#results + 1] = close(channels[of], argv[at])
+      results[#results + 1] = close(channels[of], argv[at], tonumber(argv[at + 1]))
+      at = at + 2
+    elseif operation == 'P' then
+      results[#results + 1] = admit(channels[of], tonumber(argv[at]))
       at = at + 1
     elseif operation == 'F' then
       at = at + 1
