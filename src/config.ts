@@ -111,6 +111,7 @@ export function loadConfig(sources: ConfigSources = {}): Config {
 const UNSET = {
   redisUrl: undefined,
   channels: [],
+  upstreams: {},
   apiKeys: [],
   jwtSecrets: [],
   jwtPublicKeys: [],
@@ -214,21 +215,23 @@ function findUnknown(
   const variables = OPTIONS.flatMap((o) => o.variable ?? []).concat(OTHER_VARIABLES)
   for (const name of Object.keys(env)) {
     if (!name.startsWith('SLUICE_') || env[name] === undefined) continue
-    if (name === 'SLUICE_CHANNELS') problems.push({ source: name, ...FILE_ONLY })
+    if (FILE_ONLY_KEYS.map(variableOf).includes(name)) problems.push({ source: name, ...FILE_ONLY })
     else judge(name, name, variables)
   }
   const flagNames = OPTIONS.flatMap((o) => o.flag ?? [])
   for (const name of Object.keys(flags)) {
-    if (name === 'channels') problems.push({ source: '--channels', ...FILE_ONLY })
+    if (FILE_ONLY_KEYS.includes(name)) problems.push({ source: `--${name}`, ...FILE_ONLY })
     else judge(`--${name}`, name, flagNames)
   }
   const keys = OPTIONS.flatMap((o) => o.key ?? [])
   for (const name of Object.keys(file)) judge(`${fileName}: ${name}`, name, keys)
 }
 
+const FILE_ONLY_KEYS = OPTIONS.flatMap(({ key, flag }) => (flag === undefined && key ? [key] : []))
 const FILE_ONLY = {
-  fault: 'rules for channels fit into the file only',
-  advice: 'write them as "channels" into the file that SLUICE_CONFIG or --config names',
+  fault: 'this fits into the file only',
+  advice:
+    'write it, under its name in camelCase, into the file that SLUICE_CONFIG or --config names',
 }
 
 function unknown(name: string, known: readonly string[]): { fault: string; advice: string } {

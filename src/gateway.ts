@@ -8,7 +8,7 @@ import { type Config, createRetention, isLocked } from './config.js'
 import { type PeerWatchOptions, watchPeers } from './http/dead-peers.js'
 import { createHub, type Hub } from './hub/hub.js'
 import { startIngest } from './ingest/ingest.js'
-import type { Log } from './log/log.js'
+import type { Draft, Log } from './log/log.js'
 import { createMemoryLog } from './log/memory.js'
 import type { Intake } from './log/redis/intake.js'
 import { createRedisLog } from './log/redis.js'
@@ -17,15 +17,24 @@ import { registerAuthentication } from './plugins/authenticate.js'
 import { registerBodies } from './plugins/bodies.js'
 import { registerBrowsers } from './plugins/browsers.js'
 import { registerProblems } from './plugins/problems.js'
+import { readUpstreams } from './relay/read-upstreams.js'
+import { createUpstreamClient } from './relay/request.js'
 import { channelRoutes } from './routes/channels.js'
 import type { RouteContext } from './routes/context.js'
 import { publishRoutes } from './routes/events/publish.js'
 import { subscribeRoutes } from './routes/events/subscribe.js'
 import { healthRoutes } from './routes/health.js'
 import { revocationRoutes } from './routes/revocations.js'
+import { produceRoutes } from './routes/runs/produce.js'
+import { readRoutes } from './routes/runs/read.js'
+import { relayRoutes } from './routes/runs/relay.js'
 import { validatorCompiler } from './routes/schemas.js'
 import { sessionRoutes } from './routes/sessions.js'
 import { ticketRoutes } from './routes/tickets.js'
+import { createRuns } from './runs/runs.js'
+import type { RunStore } from './runs/store.js'
+import { createMemoryRuns } from './runs/store-memory.js'
+import { createRedisRuns } from './runs/store-redis.js'
 import type { Question } from './workers/messages.js'
 import { noSiblings, type Siblings } from './workers/siblings.js'
 
@@ -38,6 +47,10 @@ const METHODS = new Map([
   ['/v1/tickets', ['POST']],
   ['/v1/sessions/token', ['POST']],
   ['/v1/revocations', ['GET', 'HEAD', 'POST', 'DELETE']],
+  ['/v1/runs/:id', ['GET', 'HEAD', 'PUT']],
+  ['/v1/runs/:id/events', ['GET', 'HEAD', 'POST']],
+  ['/v1/runs/:id/end', ['POST']],
+  ['/v1/runs/:id/stop', ['POST']],
   ['/healthz', ['GET', 'HEAD']],
   ['/readyz', ['GET', 'HEAD']],
 ])
@@ -49,6 +62,8 @@ const ROUTES = [
   ticketRoutes,
   sessionRoutes,
   revocationRoutes,
+  produceRoutes,
+  readRoutes,
   healthRoutes,
 ]
 
@@ -58,6 +73,7 @@ export interface GatewayInternals {
   readonly now?: () => number
   /** How vanished peers are found. */
   readonly peers?: PeerWatchOptions
+  readonly runs?: { readonly leaseMs?: number }
 }
 
 export interface GatewayOptions {
@@ -74,6 +90,7 @@ interface Store {
   readonly log: Log
   /** What gateways agree on beside the log. */
   readonly shared: Shared
+  readonly runs: RunStore
   /** For publishers that speak to the store itself. */
   readonly intake?: Intake
 }
@@ -92,10 +109,11 @@ function createStore(
       ...{ url, prefix, partitions, minReplicas, retentionFor, logger, settingsTold },
     })
     const shared = createSharedRedis(log.intake, { logger })
-    return config.ingest ? { log, shared, intake: log.intake } : { log, shared }
+    const runs = createRedisRuns(log.intake, { logger })
+    return { log, shared, runs, ...(config.ingest && { intake: log.intake }) }
   }
   const log = createMemoryLog({ partitions, retentionFor, limitBytes: memoryLimitBytes })
-  return { log, shared: createSharedMemory({ now }) }
+  return { log, shared: createSharedMemory({ now }), runs: createMemoryRuns({ now }) }
 }
 
 /** How often a shutdown looks whether everybody has gone, in ms. */
@@ -115,11 +133,13 @@ export const gatewayPlugin: FastifyPluginAsync<GatewayOptions> = async (app, opt
   const { heartbeatMs, maxAgeMs, maxStreams, maxChannels, maxEventBytes } = config
   const { uploadIdleMs, maxUploadBytes } = config
   const now = internals.now ?? Date.now
-  const { log, shared, intake } = createStore(config, logger, settingsTold, now)
+  const { log, shared, runs: runStore, intake } = createStore(config, logger, settingsTold, now)
   const access = createAccess({ settings: config, locked: isLocked(config), shared, logger, now })
   const hub = createHub({
     ...{ log, heartbeatMs, maxAgeMs, maxStreams, now },
   })
+  const publish = (drafts: readonly Draft[]) => hub.publish(drafts)
+  const runs = createRuns({ store: runStore, log, publish, logger, ...internals.runs })
   const peers = watchPeers(
     internals.peers ?? {
       onLook(cut) {
@@ -134,11 +154,14 @@ export const gatewayPlugin: FastifyPluginAsync<GatewayOptions> = async (app, opt
   siblings.answerWith(own)
 
   await log.start(hub.listener)
-  await access.start().catch(async (error: unknown) => {
-    await access.stop()
+  try {
+    await access.start()
+    await runs.start()
+  } catch (error) {
+    await Promise.allSettled([access.stop(), runs.stop()])
     await log.stop()
     throw error
-  })
+  }
   hub.start()
   const ingest = intake && startIngest({ intake, logger, maxEventBytes })
   // preClose comes before Fastify waits for requests in flight: the last moment at which a stream
@@ -147,6 +170,8 @@ export const gatewayPlugin: FastifyPluginAsync<GatewayOptions> = async (app, opt
     draining = true
     hub.drain()
     await Promise.all([ingest?.stop(), idle(hub, config.drainMs)])
+    // What is still under way ends here, and readers are told how.
+    await runs.stop()
   })
   // Not the server's `connection` event: it has no word of Fastify's second server for `localhost`.
   app.addHook('onRequest', (request, _reply, done) => {
@@ -166,7 +191,7 @@ export const gatewayPlugin: FastifyPluginAsync<GatewayOptions> = async (app, opt
   registerAuthentication(app, access)
   registerBodies(app, { maxBytes: config.maxBodyBytes, bodyMs: config.bodyMs })
   const context: RouteContext = {
-    ...{ hub, log, access, shared, now, logger },
+    ...{ hub, log, access, runs, shared, now, logger },
     limits: { maxChannels, maxEventBytes, uploadIdleMs, maxUploadBytes },
     draining: () => draining,
     async total(question) {
@@ -175,4 +200,8 @@ export const gatewayPlugin: FastifyPluginAsync<GatewayOptions> = async (app, opt
     },
   }
   for (const routes of ROUTES) routes(app as FastifyInstance, context)
+  const client = createUpstreamClient()
+  app.addHook('onClose', async () => client.close())
+  const upstreams = readUpstreams(config.upstreams, process.env)
+  relayRoutes(app as FastifyInstance, context, { upstreams, client })
 }

@@ -99,6 +99,8 @@ export interface SluiceOptions {
     readonly retentionEvents?: number
     readonly retentionAge?: Duration
   }[]
+  /** LLM APIs behind the relay, by name: `docs/llm.md`. Default none. */
+  readonly upstreams?: Readonly<Record<string, unknown>>
   /** What the log in memory may hold. Default `512mb`. */
   readonly memoryLimit?: Size
   /** Streams and waiting polls at one time. Default 20,000. */

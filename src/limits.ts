@@ -145,3 +145,5 @@ export const SESSION_MS = 3 * 24 * 3_600_000
 export const REVOCATION_MS = 24 * 3_600_000
 /** ms before a stream's end by its token at which it is told. */
 export const EXPIRING_MS = 30_000
+/** Events that a run's channel keeps where no rule says otherwise: a generation is read from its start. */
+export const RUN_EVENTS = 100_000

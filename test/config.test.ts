@@ -66,6 +66,7 @@ t.test('without any setting it is a gateway for this machine, in memory', async 
     retentionEvents: 10_000,
     retentionAgeMs: 86_400_000,
     channels: [],
+    upstreams: {},
     memoryLimitBytes: 512 * 2 ** 20,
     maxHeadBytes: 32 * 1024,
     maxUrlLength: 24 * 1024,

@@ -27,11 +27,14 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'ingest/': ['log/', 'publish/', 'logger.ts', 'node:', 'ioredis', ...SEAM],
   // Who may do what. Beside the log's Redis: what gateways agree on is kept there.
   'auth/': ['log/', 'limits.ts', 'logger.ts', 'node:', 'jose', 'ioredis', ...SEAM],
+  // Generations: what is built on channels.
+  'runs/': ['auth/', 'log/', 'limits.ts', 'logger.ts', 'node:', 'ioredis', ...SEAM],
+  'relay/': ['auth/', 'runs/', 'limits.ts', 'logger.ts', 'node:', 'eventsource-parser', ...SEAM],
   'limits.ts': [],
   'logger.ts': [],
   'metrics.ts': ['wire/'],
   // Where Redis is, is judged before anything is connected.
-  'config/': ['auth/', 'limits.ts', 'log/redis/address.ts', ...SEAM, 'node:'],
+  'config/': ['auth/', 'relay/', 'limits.ts', 'log/redis/address.ts', ...SEAM, 'node:'],
   'config.ts': ['config/', ...SEAM, 'node:'],
   // The domain: neither Fastify nor Redis.
   'hub/': ['log/gap.ts', 'limits.ts', 'metrics.ts', 'node:', ...SEAM],
@@ -41,6 +44,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'http/': ['hub/', 'limits.ts', 'metrics.ts', 'node:', ...SEAM],
   'plugins/': ['auth/', 'config.ts', 'config/', ...DOMAIN, ...WEB],
   'routes/': [
+    'runs/',
+    'relay/',
     'auth/',
     'config.ts',
     'config/',
@@ -53,6 +58,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   // The parts put together.
   'gateway.ts': [
     'auth/',
+    'runs/',
+    'relay/',
     'config.ts',
     'logger.ts',
     'log/',

@@ -16,7 +16,7 @@ export interface Member {
   readonly session: string | undefined
   /** What it reads or writes. */
   readonly channels: readonly string[]
-  readonly does: 'subscribe' | 'publish'
+  readonly does: 'subscribe' | 'publish' | 'generate'
   /** Called once at the most. `again`: coming back makes sense, with another token if need be. */
   end(reason: EndReason, again: boolean): void
   /** The identity ends in a moment, at `expires` (ms since the epoch). */

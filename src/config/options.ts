@@ -249,6 +249,14 @@ export const TABLE: { readonly [F in keyof Config]: Spec<Exclude<Config[F], unde
     read: values.channelRules,
     fileOnly: true,
   },
+  upstreams: {
+    key: 'upstreams',
+    fallback: undefined,
+    takes: 'object',
+    help: 'LLM APIs behind the relay: {"openai":{"url":"https://…","headers":{…},"allow":["POST /v1/…"]}}',
+    read: values.upstreams,
+    fileOnly: true,
+  },
   memoryLimitBytes: {
     key: 'memoryLimit',
     fallback: '512mb',

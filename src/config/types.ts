@@ -81,6 +81,8 @@ export interface Config {
   readonly retentionAgeMs: number
   /** Exceptions for channels by pattern; the first match counts. Default none. */
   readonly channels: readonly ChannelRule[]
+  /** Whom the gateway asks on behalf of callers, by name, as written (relay/read-upstreams.ts). Default none. */
+  readonly upstreams: Readonly<Record<string, unknown>>
   /** Bytes that the log in memory may hold. Default 512 MiB. */
   readonly memoryLimitBytes: number
   /** Bytes of a request's head. Default 32 KiB. */

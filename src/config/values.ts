@@ -9,6 +9,8 @@ import { parseRate } from '../auth/rates.js'
 import { compileRights, parseGrants, type RightsClaim } from '../auth/rights.js'
 import type { Rate } from '../auth/shared.js'
 import { AddressError, readAddress } from '../log/redis/address.js'
+import { readUpstreams } from '../relay/read-upstreams.js'
+import { UpstreamsError } from '../relay/upstreams-error.js'
 import { compilePattern } from '../wire/channel.js'
 import { nearest } from './nearest.js'
 import type { ChannelRule, LogLevel } from './types.js'
@@ -289,6 +291,17 @@ export function origins(value: unknown): 'loopback' | readonly string[] {
 export function level(value: unknown): LogLevel {
   const found = LEVELS.find((name) => name === value)
   return found ?? fail('there is no such level', `use ${LEVELS.join(', ')}`)
+}
+
+/** Checked, and kept as written: secrets are read from the environment by whoever uses them. */
+export function upstreams(value: unknown): Readonly<Record<string, unknown>> {
+  try {
+    readUpstreams(value, process.env)
+    return value as Readonly<Record<string, unknown>>
+  } catch (error) {
+    if (error instanceof UpstreamsError) return fail(error.message, error.advice)
+    throw error
+  }
 }
 
 /** A rule's values obey the same bounds as the ones for all channels. */

@@ -8,7 +8,7 @@ import { SluiceError } from '../wire/errors.js'
  * How long a fence is remembered after it was raised, in ms. Nothing depends on it while the newest
  * producer is at work, whose next append raises it again; it is for one that sleeps until nobody is.
  */
-export const FENCE_TTL_MS = 7 * 24 * 60 * 60 * 1000
+export const FENCE_TTL_MS = 24 * 60 * 60 * 1000
 /** Fences remembered at most in memory (some 150 MB of them): beyond it the oldest is forgotten early. */
 const MAX_FENCES = 1_000_000
 

@@ -29,7 +29,7 @@ export interface Draft {
   /**
    * Number of its producer, whole and ≥ 1, where a channel has one producer at a time: the group is
    * refused with `fenced` where a greater one was given on the channel; a greater one than before is
-   * remembered, for 7 days. Without it a draft is not asked who sends it.
+   * remembered, for a day. Without it a draft is not asked who sends it.
    */
   readonly fence?: number | undefined
 }

@@ -3,17 +3,19 @@ import type { Access } from '../auth/access.js'
 import type { Shared } from '../auth/shared.js'
 import type { Hub } from '../hub/hub.js'
 import type { Log } from '../log/log.js'
-import type { ProblemLog } from '../plugins/problems.js'
+import type { Logger } from '../logger.js'
+import type { Runs } from '../runs/runs.js'
 import type { Count, Question } from '../workers/messages.js'
 
 export interface RouteContext {
   readonly hub: Hub
   readonly log: Log
   readonly access: Access
+  readonly runs: Runs
   readonly shared: Shared
   /** Milliseconds since the epoch. */
   readonly now: () => number
-  readonly logger: ProblemLog
+  readonly logger: Logger
   readonly limits: {
     /** Channels on one stream. */
     readonly maxChannels: number

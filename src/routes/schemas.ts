@@ -67,6 +67,59 @@ export type PublishOptions = Static<typeof PublishOptions>
 export const OneChannel = Type.Object({ channel: Type.Optional(Channel) }, strict)
 export type OneChannel = Static<typeof OneChannel>
 
+/** Options of a run's item. */
+export const RunEventOptions = Type.Object(
+  {
+    name: Type.Optional(Type.String({ description: 'The event’s name' })),
+    lease: Type.Optional(
+      Type.String({
+        pattern: '^([1-9][0-9]?|[12][0-9]{2}|300)$',
+        description: 'Seconds until the next item at the latest, 1–300',
+      }),
+    ),
+    fence: Type.Optional(
+      Type.String({ pattern: '^[1-9][0-9]{0,8}$', description: 'What an earlier answer said' }),
+    ),
+  },
+  strict,
+)
+export type RunEventOptions = Static<typeof RunEventOptions>
+
+/** Body of a run's end. */
+export const RunEndBody = Type.Object(
+  {
+    state: Type.Optional(
+      Type.Union([Type.Literal('done'), Type.Literal('error'), Type.Literal('aborted')], {
+        description: 'done, error or aborted',
+      }),
+    ),
+    error: Type.Optional(
+      Type.Object(
+        {
+          code: Type.String({ pattern: '^[a-z0-9_]{1,50}$' }),
+          message: Type.String({ maxLength: 500 }),
+        },
+        { ...strict, description: '{"code":"a_word","message":"up to 500 characters"}' },
+      ),
+    ),
+  },
+  strict,
+)
+export type RunEndBody = Static<typeof RunEndBody>
+
+const { after, lastEventId, last_event_id, format, mode, wait, limit, session, ticket } =
+  SubscribeOptions.properties
+/** Options of reading a run. */
+export const RunReadOptions = Type.Object(
+  { after, lastEventId, last_event_id, format, mode, wait, limit, session, ticket },
+  strict,
+)
+export type RunReadOptions = Static<typeof RunReadOptions>
+
+/** Options of stopping one. */
+export const RunStopOptions = Type.Object({ session, ticket }, strict)
+export type RunStopOptions = Static<typeof RunStopOptions>
+
 /** Body of a close. */
 export const CloseBody = Type.Object(
   { reason: Type.Optional(Type.String({ maxLength: 200, description: 'Up to 200 characters' })) },

@@ -56,7 +56,8 @@ export function ticketRoutes(app: FastifyInstance, context: RouteContext): void 
 }
 
 function rightsOf({ channels: given }: TicketBody, own: Rights, channels: readonly string[]) {
-  if (Array.isArray(given)) return narrowed(own, channels, ['subscribe', 'history', 'presence'])
+  if (Array.isArray(given))
+    return narrowed(own, channels, ['subscribe', 'history', 'presence', 'stop'])
   try {
     return compileRights({ channels: given }, undefined)
   } catch (error) {

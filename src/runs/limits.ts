@@ -14,5 +14,8 @@ export const KEEP_MS = 7 * 24 * 3_600_000
 export const KEYED_MS = 24 * 3_600_000
 /** Events that are read at once where a run is put together from the log. */
 export const PAGE = 500
-/** Least number of events that a run's channel keeps, whatever holds for others: a generation is read from its start. */
-export const RUN_EVENTS = 100_000
+/** ms that a producer has to end a run that somebody stopped; then whoever was asked ends it. */
+export const STOP_MS = 700
+/** ms between two tries to get hold of a run again after the log was away, and how long that goes on. */
+export const REGAIN_MS = 250
+export const REGAIN_FOR_MS = 60_000

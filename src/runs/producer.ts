@@ -10,13 +10,15 @@ import { SluiceError } from '../wire/errors.js'
 import type { Reading, RunEvent } from './format.js'
 import { detect, formatOf } from './formats.js'
 import { KEEP_MS } from './limits.js'
-import { type Run, type RunEnd, type RunFault, runChannel } from './run.js'
+import { type Run, type RunEnd, type RunFault, type RunFormat, runChannel } from './run.js'
 import type { Hold, RunStore } from './store.js'
 
 /** How a producer says that its run is over. */
 export type Finish =
   /** As its events say; `done` where they say nothing. */
   | { readonly as: 'said' }
+  /** Its body has ended: its end where the format has no word for that, else it has broken off. */
+  | { readonly as: 'closed'; readonly fault: RunFault }
   /** It has broken off. */
   | { readonly as: 'error'; readonly fault: RunFault }
   | { readonly as: 'aborted' }
@@ -36,10 +38,14 @@ export interface Producer {
    * Rejects with `fenced` where another producer has the run, `channel_closed` where it has ended.
    */
   append(events: readonly RunEvent[], keys?: readonly (string | undefined)[]): Promise<Receipt[]>
+  /** What its events are likely to be; the first of them may show another. */
+  expect(format: RunFormat | undefined): void
   /** Ends the run, in the words of its format. Only the first call counts. */
   finish(finish: Finish): Promise<Run | undefined>
   /** Leaves the run to its lease: somebody else may go on. */
   leave(): void
+  /** It never came to be: forgotten at once, so that its id is free again. */
+  discard(): Promise<void>
   /** The keeper's word. */
   tell(ending: Ending): void
 }
@@ -65,11 +71,15 @@ export function createProducer(options: ProducerOptions): Producer {
   let { events } = run
   let finished: Promise<Run | undefined> | undefined
 
-  /** The first event shows what the head didn't. */
+  /** The first event shows what the head didn't, or what a path only let guess. */
   function recognise(event: RunEvent): void {
-    if (format.name !== 'plain' || events > 0) return
+    if (events > 0) return
     const name = detect(event)
-    if (name === undefined || name === 'plain') return
+    if (name !== undefined) become(name)
+  }
+
+  function become(name: RunFormat): void {
+    if (name === format.name) return
     format = formatOf(name)
     reading = format.read()
     // Not waited for: the first token must not wait for it, and the end says it again.
@@ -94,10 +104,11 @@ export function createProducer(options: ProducerOptions): Producer {
   }
 
   async function end(finish: Finish): Promise<Run | undefined> {
-    const told = endOf(finish, reading)
+    const told = endOf(finish, reading, format.name)
     // What the events have said already needn't be said again.
     if (reading.end === undefined && told.state !== 'done') {
-      const words = told.state === 'aborted' ? format.aborted() : format.broken(told.error!)
+      const words =
+        told.state === 'aborted' ? format.aborted(events) : format.broken(told.error!, events)
       await append(words)
     }
     await log.close(channel, told.state, fence)
@@ -113,12 +124,19 @@ export function createProducer(options: ProducerOptions): Producer {
     },
     signal: ending.signal,
     append,
+    expect(name) {
+      if (events === 0 && name !== undefined) become(name)
+    },
     finish(finish) {
       finished ??= end(finish).finally(() => options.onOver(producer))
       return finished
     },
     leave() {
       options.onOver(producer)
+    },
+    async discard() {
+      options.onOver(producer)
+      await store.finish(run.id, fence, { state: 'error', events: 0 }, 1)
     },
     tell(what) {
       ending.abort(what)
@@ -127,10 +145,15 @@ export function createProducer(options: ProducerOptions): Producer {
   return producer
 }
 
-function endOf(finish: Finish, { end }: Reading): Pick<RunEnd, 'state' | 'error'> {
+function endOf(
+  finish: Finish,
+  { end }: Reading,
+  format: RunFormat,
+): Pick<RunEnd, 'state' | 'error'> {
   // The events have said it: whatever came afterwards on the wire changes nothing.
   if (end !== undefined) return end
-  if (finish.as === 'error') return { state: 'error', error: finish.fault }
+  const broken = finish.as === 'error' || (finish.as === 'closed' && format !== 'plain')
+  if (broken) return { state: 'error', error: finish.fault }
   return { state: finish.as === 'aborted' ? 'aborted' : 'done' }
 }
 

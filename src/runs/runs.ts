@@ -4,10 +4,10 @@
  */
 import type { Draft, Log, Receipt } from '../log/log.js'
 import type { Logger } from '../logger.js'
-import { LEASE_MS, RENEW_MS, SWEEP_MS, SWEEP_RUNS } from './limits.js'
-import { readPast } from './past.js'
+import { KEEP_MS, LEASE_MS, RENEW_MS, STOP_MS, SWEEP_MS, SWEEP_RUNS } from './limits.js'
+import { type Past, readPast } from './past.js'
 import { createProducer, type Producer } from './producer.js'
-import type { Run, RunFormat } from './run.js'
+import { type Run, type RunEnd, type RunFormat, runChannel } from './run.js'
 import type { Beginning, Hold, RunStore } from './store.js'
 
 export interface RunsOptions {
@@ -49,13 +49,16 @@ export function createRuns(options: RunsOptions): Runs {
   const timers: NodeJS.Timeout[] = []
   let sweeping = false
 
-  async function produce(hold: Hold): Promise<Producer> {
-    const { id, format } = hold.run
-    // Whoever produced it before is shut out from here on, and what it had said is known then.
-    const later = hold.fence > 1
-    if (later) await log.fence(`run:${id}`, hold.fence)
-    const past = later ? await readPast(log, id, format) : undefined
-    const run = { ...hold.run, events: past?.events ?? 0 }
+  /** What earlier producers have said; they are shut out from here on. */
+  async function pastOf({ run, fence }: Hold): Promise<Past | undefined> {
+    if (fence === 1) return undefined
+    await log.fence(runChannel(run.id), fence)
+    return readPast(log, run.id, run.format)
+  }
+
+  function produce(hold: Hold, past: Past | undefined): Producer {
+    const { id } = hold.run
+    const run = { ...hold.run, format: past?.format ?? hold.run.format, events: past?.events ?? 0 }
     const producer = createProducer({
       ...{ hold: { ...hold, run }, store, log, publish, said: past?.reading },
       onOver(producer) {
@@ -68,7 +71,7 @@ export function createRuns(options: RunsOptions): Runs {
   }
 
   async function opened(hold: Hold): Promise<Opened> {
-    return { kind: 'producing', producer: await produce(hold), run: hold.run }
+    return { kind: 'producing', producer: produce(hold, await pastOf(hold)), run: hold.run }
   }
 
   /** Says that producers here live. */
@@ -93,9 +96,26 @@ export function createRuns(options: RunsOptions): Runs {
   }
 
   async function bury(hold: Hold, stopped: boolean): Promise<void> {
-    const producer = await produce(hold)
-    const run = await producer.finish(stopped ? { as: 'aborted' } : { as: 'error', fault: GONE })
+    const past = await pastOf(hold)
+    const run = await (isEnded(past?.closed)
+      ? // Its events and its end are there; only the record lacks them.
+        store.finish(hold.run.id, hold.fence, endOf(past), KEEP_MS)
+      : produce(hold, past).finish(stopped ? { as: 'aborted' } : { as: 'error', fault: GONE }))
     logger.warn({ run: hold.run.id, state: run?.state, events: run?.events }, 'a producer is gone')
+  }
+
+  /** Whoever produces it comes item by item, or doesn't hear: it is ended here. */
+  async function endStopped(id: string): Promise<void> {
+    const run = await store.get(id)
+    if (run?.state !== 'running') return
+    const opening = await resume(id)
+    if (opening.kind === 'producing') await opening.producer.finish({ as: 'aborted' })
+  }
+
+  async function resume(id: string, format?: RunFormat): Promise<Opened> {
+    const resumed = await store.resume(id, leaseMs, format)
+    if (resumed.kind === 'unknown') return resumed
+    return resumed.kind === 'ended' ? { kind: 'exists', run: resumed.run } : opened(resumed)
   }
 
   const quietly = (what: string, task: () => Promise<void>) => () => {
@@ -125,12 +145,30 @@ export function createRuns(options: RunsOptions): Runs {
       const begun = await store.begin(beginning, leaseMs)
       return begun.kind === 'exists' ? begun : opened(begun)
     },
-    async resume(id, format) {
-      const resumed = await store.resume(id, leaseMs, format)
-      if (resumed.kind === 'unknown') return resumed
-      return resumed.kind === 'ended' ? { kind: 'exists', run: resumed.run } : opened(resumed)
-    },
+    resume,
     get: (id) => store.get(id),
-    requestStop: (id) => store.requestStop(id),
+    async requestStop(id) {
+      const run = await store.requestStop(id)
+      if (run?.state === 'running') {
+        setTimeout(
+          quietly('stopping', () => endStopped(id)),
+          STOP_MS,
+        ).unref()
+      }
+      return run
+    },
   }
+}
+
+type Closed = Past & { readonly closed: RunEnd['state'] }
+
+/** A run's channel is closed in the words of its state. */
+function isEnded(closed: string | null | undefined): closed is RunEnd['state'] {
+  return closed === 'done' || closed === 'error' || closed === 'aborted'
+}
+
+function endOf(past: Past | undefined): RunEnd {
+  const { closed, events, reading } = past as Closed
+  const { text, usage, end } = reading
+  return { state: closed, events, error: end?.error, text, usage }
 }

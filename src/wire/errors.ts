@@ -151,6 +151,54 @@ const TABLE = {
     title: 'The session belongs to somebody else',
     advice: 'Come with the login that opened it, or choose a new session.',
   },
+  run_unknown: {
+    status: 404,
+    title: 'No such run',
+    advice: 'A run begins with PUT /v1/runs/{id}, with its first event, or through the relay.',
+  },
+  run_exists: {
+    status: 409,
+    title: 'There is such a run already',
+    advice: 'Choose another id, or leave it to the gateway.',
+  },
+  run_ended: {
+    status: 409,
+    title: 'The run has ended',
+    advice: 'GET /v1/runs/{id} says how. Begin another one.',
+  },
+  run_pending: {
+    status: 409,
+    title: 'The first request with this key is still waiting for its upstream',
+    advice: 'Try again after the time in Retry-After, with the same key.',
+    retryable: true,
+  },
+  run_expired: {
+    status: 410,
+    title: 'The events of the run are gone',
+    advice: 'GET /v1/runs/{id} has its end and its text.',
+  },
+  upstream_unknown: {
+    status: 404,
+    title: 'No such upstream',
+    advice: 'Upstreams stand in the configuration file, under "upstreams".',
+  },
+  upstream_forbidden: {
+    status: 403,
+    title: 'The upstream is not open for this',
+    advice: 'The methods and paths that may be reached stand in the configuration, under "allow".',
+  },
+  upstream_failed: {
+    status: 502,
+    title: 'The upstream can’t be used',
+    advice: 'Nothing was generated as far as the gateway knows. Its log has the details.',
+    retryable: true,
+  },
+  upstream_timeout: {
+    status: 504,
+    title: 'The upstream does not answer',
+    advice: 'Whether something was generated is unknown. Its log has the details.',
+    retryable: true,
+  },
   session_unknown: {
     status: 404,
     title: 'No such session',

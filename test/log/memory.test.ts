@@ -19,7 +19,7 @@ await logContract(t, 'memory', async ({ partitions = 1 } = {}) => {
   }
 })
 
-t.test('the log in memory forgets a fence a week after it was raised', async (t) => {
+t.test('the log in memory forgets a fence a day after it was raised', async (t) => {
   let time = 1_763_675_123_456
   const log = createMemoryLog({ retentionFor, now: () => time })
   const by = (fence: number) => log.append([{ channel: 'a', name: 'message', data: '1', fence }])

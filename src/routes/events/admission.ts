@@ -18,6 +18,8 @@ export interface Reading {
   readonly session: string | undefined
   /** How far back; undefined: everything that is kept. */
   readonly reach: Reach | undefined
+  /** By which right it goes on. Default: `subscribe`. */
+  readonly does?: 'subscribe' | 'generate'
 }
 
 /** Lets a reader in: who, what, how often, and in whose session. Throws what they are to be told. */

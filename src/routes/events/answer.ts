@@ -30,11 +30,12 @@ const JSON_HEAD = {
 const OVERLOAD_RETRY_MS = 30_000
 
 export interface Answers {
-  /** Lets a reader in and answers it by what it accepts. */
+  /** Lets a reader in and answers it by what it accepts. `check`: what else must hold for one that may read. */
   answer(
     subscription: Subscription,
     request: FastifyRequest,
     reply: FastifyReply,
+    check?: () => Promise<void>,
   ): Promise<FastifyReply>
   /** A stream for a reader that has been let in. `more`: headers beside its own. */
   stream(
@@ -55,6 +56,7 @@ export function createAnswers(context: RouteContext): Answers {
     subscription: Subscription,
     request: FastifyRequest,
     reply: FastifyReply,
+    check?: () => Promise<void>,
   ): Promise<FastifyReply> {
     const representation = negotiate(request.headers.accept)
     if (representation === undefined) throw new SluiceError('not_acceptable')
@@ -62,6 +64,7 @@ export function createAnswers(context: RouteContext): Answers {
     if (context.draining()) throw new SluiceError('draining')
     if (hub.crowded) throw new SluiceError('streams_exhausted', { retryAfter: 30 })
     const reading = await admitReader(context, subscription, request)
+    await check?.()
     if (request.method === 'HEAD') {
       return reply.headers(representation === 'sse' ? STREAM_HEAD : JSON_HEAD).send()
     }
@@ -74,7 +77,7 @@ export function createAnswers(context: RouteContext): Answers {
 
   async function stream(
     { from, format, presented }: Subscription,
-    { identity, channels, session, reach }: Reading,
+    { identity, channels, session, reach, does = 'subscribe' }: Reading,
     request: FastifyRequest,
     reply: FastifyReply,
     more: Readonly<Record<string, string>> = {},
@@ -100,7 +103,7 @@ export function createAnswers(context: RouteContext): Answers {
       throw new SluiceError('draining')
     }
     const member: Member = {
-      ...{ identity, session, channels, does: 'subscribe' },
+      ...{ identity, session, channels, does },
       end: (reason, again) => stream.bye(reason, again),
       expiring: (expires) => stream.tellExpiring(expires),
     }

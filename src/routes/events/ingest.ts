@@ -22,6 +22,8 @@ export interface Ingestion {
   readonly type: 'ndjson' | 'sse'
   readonly stream: Readable
   readonly defaults: DraftDefaults | undefined
+  /** Judges the name of an SSE event. Default: as of any event. */
+  readonly nameOf?: (name: string) => string
   /** Item i has the key `k/i`. */
   readonly key: string | undefined
   readonly source: DraftSource
@@ -201,7 +203,7 @@ function ndjsonItems({ defaults, key, source }: Ingestion): Items {
   }
 }
 
-function sseItems({ defaults, key, source }: Ingestion): Items {
+function sseItems({ defaults, key, source, nameOf = checkedName }: Ingestion): Items {
   const utf8 = decoder()
   const nextKey = keysOf(key)
   let parsed: { event?: string | undefined; data: string }[] = []
@@ -215,7 +217,7 @@ function sseItems({ defaults, key, source }: Ingestion): Items {
 
   function make({ event: name, data }: { event?: string | undefined; data: string }): Draft {
     const own = { ...defaults!, name: name ?? defaults!.name }
-    if (own.name !== DEFAULT_NAME) checkedName(own.name)
+    if (own.name !== DEFAULT_NAME) nameOf(own.name)
     return draftOf(JSON.stringify(data), own, nextKey(), source)
   }
 

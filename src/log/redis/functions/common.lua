@@ -31,7 +31,7 @@ local COUNTERS = 4096
 local US, RS = '\31', '\30'
 local KEY_TTL = 300
 -- FENCE_TTL_MS in fences.ts.
-local FENCE_TTL = 604800
+local FENCE_TTL = 86400
 local PRODUCER_TTL = 60
 -- Tags of processes, 18 bits; the partition's number stands above them.
 local PROCESS_TAGS = 262144

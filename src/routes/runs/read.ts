@@ -1,0 +1,77 @@
+/** `GET /v1/runs/{id}` and `…/events`, `POST …/stop`: what a run is, what it says, its end. */
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { Identity } from '../../auth/identity.js'
+import { runChannel } from '../../runs/run.js'
+import { SluiceError } from '../../wire/errors.js'
+import type { RouteContext } from '../context.js'
+import { createAnswers } from '../events/answer.js'
+import { lastEventIdOf, pageOf, publicSession, readSubscription } from '../events/request.js'
+import { RunReadOptions, RunStopOptions, type SubscribeOptions } from '../schemas.js'
+import { runIdOf, runJson } from './common.js'
+
+export function readRoutes(app: FastifyInstance, context: RouteContext): void {
+  const { access, log, limits, runs } = context
+  const { answer, refuse } = createAnswers(context)
+  const bounds = { partitions: log.partitions, maxChannels: limits.maxChannels }
+
+  app.get('/v1/runs/:id', async (request, reply) => {
+    const id = runIdOf(request)
+    await access.admit(request.sluiceIdentity, 'subscribe', [runChannel(id)], request.ip)
+    const run = await runs.get(id)
+    if (run === undefined) throw new SluiceError('run_unknown')
+    reply.header('cache-control', 'no-store')
+    return runJson(run)
+  })
+
+  app.route<{ Querystring: RunReadOptions }>({
+    method: ['GET', 'HEAD'],
+    url: '/v1/runs/:id/events',
+    config: { tickets: true },
+    schema: { querystring: RunReadOptions },
+    errorHandler: (error, request, reply) => refuse(error, request, reply),
+    async handler(request, reply) {
+      const id = runIdOf(request)
+      // The data as its producer wrote it, from the first event on, unless the reader says otherwise.
+      const format = request.headers.accept?.includes('application/json') ? 'envelope' : 'raw'
+      const options: SubscribeOptions = {
+        ...{ after: 'earliest', format },
+        ...request.query,
+        channel: runChannel(id),
+      }
+      const subscription = readSubscription(options, lastEventIdOf(request.headers), bounds)
+      return answer(subscription, request, reply, () => checkThere(id, subscription.presented))
+    },
+  })
+
+  /** For those who may read it: whether there is something to read. */
+  async function checkThere(id: string, cursor: string | undefined): Promise<void> {
+    const run = await runs.get(id)
+    if (run === undefined) throw new SluiceError('run_unknown')
+    // With a cursor the log itself says what is missing.
+    if (run.state === 'running' || run.events === 0 || cursor !== undefined) return
+    const info = await log.info(runChannel(id))
+    if ((info?.events ?? 0) === 0) throw new SluiceError('run_expired')
+  }
+
+  // No body is read, whatever its type: `navigator.sendBeacon` chooses it itself.
+  app.post<{ Querystring: RunStopOptions }>(
+    '/v1/runs/:id/stop',
+    { config: { tickets: true }, schema: { querystring: RunStopOptions } },
+    async (request) => {
+      const id = runIdOf(request)
+      access.demand(await whoStops(request), 'stop', runChannel(id))
+      const run = await runs.requestStop(id)
+      if (run === undefined) throw new SluiceError('run_unknown')
+      return runJson(run)
+    },
+  )
+
+  async function whoStops(
+    request: FastifyRequest<{ Querystring: RunStopOptions }>,
+  ): Promise<Identity> {
+    const { ticket, session = ticket } = request.query
+    if (ticket === undefined || session === undefined) return request.sluiceIdentity
+    const page = pageOf(request.headers)
+    return (await access.tickets.redeem(ticket, publicSession(session), page)).identity
+  }
+}

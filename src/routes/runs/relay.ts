@@ -1,0 +1,236 @@
+/**
+ * `…/v1/relay/{upstream}/{path}`: an upstream behind the gateway. An answer that is a stream of events
+ * becomes a run; the caller reads it like any other, from its first event on.
+ *
+ *     who, what ─▶ the key's run ─▶ ask the upstream ─┬─▶ a stream: a run, and its reader
+ *                       └─ there already ─▶ its reader └─▶ anything else: passed through
+ */
+
+import { randomBytes } from 'node:crypto'
+import { Readable } from 'node:stream'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Body } from '../../plugins/bodies.js'
+import { checkedKey } from '../../publish/drafts.js'
+import { UpstreamFault } from '../../relay/faults.js'
+import { headersToCaller, isEventStream, isForOperator } from '../../relay/headers.js'
+import { pump } from '../../relay/pump.js'
+import type { UpstreamAnswer, UpstreamClient } from '../../relay/request.js'
+import { find, type Target, type Upstreams } from '../../relay/upstreams.js'
+import { detectByHead } from '../../runs/formats.js'
+import { KEYED_MS } from '../../runs/limits.js'
+import type { Producer } from '../../runs/producer.js'
+import { isRunId, runChannel } from '../../runs/run.js'
+import { SluiceError } from '../../wire/errors.js'
+import type { RouteContext } from '../context.js'
+import { ownerOf } from '../events/admission.js'
+import { createAnswers } from '../events/answer.js'
+import type { Subscription } from '../events/request.js'
+import { demandGenerate } from './common.js'
+
+type RelayRequest = FastifyRequest<{ Params: { upstream: string }; Body: Body | undefined }>
+
+/** ms between two looks whether the run of a key has begun to speak, and how long that is waited for. */
+const LOOK_MS = 100
+const PENDING_MS = 20_000
+/** A subject that can be a segment of a channel: its runs are called after it. */
+const SEGMENT = /^[A-Za-z0-9_\-.@~=|+]{1,64}$/
+
+export interface RelayOptions {
+  readonly upstreams: Upstreams
+  readonly client: UpstreamClient
+}
+
+export function relayRoutes(
+  app: FastifyInstance,
+  context: RouteContext,
+  { upstreams, client }: RelayOptions,
+): void {
+  const { access, hub, log, logger, runs } = context
+  const { stream } = createAnswers(context)
+
+  app.route<{ Params: { upstream: string }; Body: Body | undefined }>({
+    method: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
+    url: '/v1/relay/:upstream/*',
+    handler: relay,
+  })
+
+  async function relay(request: RelayRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const chosen = chosenId(request)
+    const id = chosen ?? newId(request)
+    demandGenerate(context, request, id)
+    const target = targetOf(request)
+    if (context.draining()) throw new SluiceError('draining')
+    if (hub.crowded) throw new SluiceError('streams_exhausted', { retryAfter: 30 })
+    const { sluiceIdentity: identity, ip } = request
+    await access.spending.open(identity, ip)
+    // Whether there is a place for its reader is known before anything is generated.
+    access.seats.take(identity, ip)()
+    const key = keyOf(request, target)
+    if (key === undefined && chosen === undefined) return generate(target, id, request, reply)
+    return once(target, key, id, request, reply)
+  }
+
+  /** A key, or a chosen id, stands for one generation: whoever comes with it again reads that one. */
+  async function once(
+    target: Target,
+    key: string | undefined,
+    wanted: string,
+    request: RelayRequest,
+    reply: FastifyReply,
+  ): Promise<FastifyReply> {
+    const id = key === undefined ? wanted : await runs.store.keyed(key, wanted, KEYED_MS)
+    const deadline = performance.now() + PENDING_MS
+    for (;;) {
+      const begun = await begin(target, id, request)
+      if (begun !== undefined) return generate(target, id, request, reply, begun)
+      // Who chose the id without a key means another generation.
+      if (key === undefined) throw new SluiceError('run_exists')
+      const run = await runs.get(id)
+      const there = run !== undefined && (run.state !== 'running' || (await hasSpoken(id)))
+      if (there) return readFrom(id, request, reply, {})
+      // Its upstream hasn't answered yet; it may still turn out to be no stream, and then it is gone.
+      if (performance.now() > deadline) throw new SluiceError('run_pending', { retryAfter: 5 })
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
+    }
+  }
+
+  async function hasSpoken(id: string): Promise<boolean> {
+    return ((await log.info(runChannel(id)))?.events ?? 0) > 0
+  }
+
+  async function begin(
+    target: Target,
+    id: string,
+    request: RelayRequest,
+  ): Promise<Producer | undefined> {
+    const { name, format = 'plain' } = target.upstream
+    const { subject } = request.sluiceIdentity
+    const begun = await runs.begin({ id, format, upstream: name, subject })
+    return begun.kind === 'producing' ? begun.producer : undefined
+  }
+
+  async function generate(
+    target: Target,
+    id: string,
+    request: RelayRequest,
+    reply: FastifyReply,
+    held?: Producer,
+  ): Promise<FastifyReply> {
+    // Detached from here on: a caller that leaves ends nothing.
+    const done = hub.hold()
+    let producer = held
+    try {
+      const answer = await open(target, request)
+      if (answer.status !== 200 || !isEventStream(answer.headers)) {
+        await producer?.discard()
+        return passThrough(answer, reply)
+      }
+      producer ??= await begin(target, id, request)
+      if (producer === undefined) {
+        answer.abort()
+        throw new SluiceError('run_exists')
+      }
+      producer.expect(target.upstream.format ?? detectByHead(answer.headers, target.path))
+      void pump({ ...{ runs, producer, answer, logger }, upstream: target.upstream }).finally(done)
+      return readFrom(id, request, reply, headersToCaller(answer.headers))
+    } catch (error) {
+      done()
+      await producer?.discard().catch(() => {})
+      throw error
+    }
+  }
+
+  async function open(target: Target, request: RelayRequest): Promise<UpstreamAnswer> {
+    const { body, method, headers } = request
+    if (body !== undefined && body.type !== 'json' && body.type !== 'text') {
+      throw new SluiceError('media_type_unsupported', { detail: 'A relayed body is JSON or text' })
+    }
+    try {
+      return await client.open({ ...target, method, headers, ...(body && { body: body.text }) })
+    } catch (error) {
+      if (!(error instanceof UpstreamFault)) throw error
+      const { code, detail } = error
+      logger.warn({ upstream: target.upstream.name, code, detail }, 'relay: no answer')
+      throw new SluiceError(code === 'head_timeout' ? 'upstream_timeout' : 'upstream_failed')
+    }
+  }
+
+  function passThrough(answer: UpstreamAnswer, reply: FastifyReply): FastifyReply {
+    if (isForOperator(answer.status)) {
+      answer.abort()
+      logger.warn({ status: answer.status }, 'relay: the upstream refuses the gateway')
+      throw new SluiceError('upstream_failed')
+    }
+    return reply
+      .code(answer.status)
+      .headers({ 'cache-control': 'no-store', ...headersToCaller(answer.headers) })
+      .send(Readable.from(answer.body))
+  }
+
+  /** The run as its upstream writes it, from its first event on, with ids added. */
+  function readFrom(
+    id: string,
+    request: RelayRequest,
+    reply: FastifyReply,
+    more: Readonly<Record<string, string>>,
+  ): Promise<FastifyReply> {
+    const channels = [runChannel(id)]
+    const reading = {
+      ...{ identity: request.sluiceIdentity, channels, session: undefined, reach: undefined },
+      does: 'generate' as const,
+    }
+    const subscription: Subscription = {
+      ...{
+        channels,
+        from: { from: 'earliest' },
+        presented: undefined,
+        format: 'raw',
+        mode: 'live',
+      },
+      ...{ waitMs: 0, limit: 0, session: undefined, ticket: undefined },
+    }
+    const { 'content-type': _, ...own } = more
+    return stream(subscription, reading, request, reply, {
+      ...own,
+      'sluice-run': id,
+      location: `${app.prefix}/v1/runs/${id}`,
+    })
+  }
+
+  function targetOf(request: RelayRequest): Target {
+    const name = request.params.upstream
+    // As it came: what is compared with the list is what is sent.
+    const [, path] = splitOnce(request.raw.url ?? '', `/v1/relay/${name}`)
+    const target = find(upstreams, name, request.method, path ?? '')
+    if (target === 'unknown') throw new SluiceError('upstream_unknown')
+    if (target === 'not_allowed') throw new SluiceError('upstream_forbidden')
+    return target
+  }
+}
+
+function splitOnce(text: string, by: string): [string, string?] {
+  const at = text.indexOf(by)
+  return at < 0 ? [text] : [text.slice(0, at), text.slice(at + by.length)]
+}
+
+function chosenId(request: FastifyRequest): string | undefined {
+  const id = request.headers['sluice-run']
+  if (id === undefined) return undefined
+  if (typeof id === 'string' && isRunId(id)) return id
+  throw new SluiceError('channel_invalid', { detail: 'Sluice-Run is not the id of a run' })
+}
+
+/** Its subject's by its name, where that can stand in one: granted by `run:{sub}:*`. */
+function newId({ sluiceIdentity: { subject } }: FastifyRequest): string {
+  const random = randomBytes(16).toString('base64url').replaceAll('-', '.')
+  const own = subject !== undefined && /^[A-Za-z0-9]/.test(subject) && SEGMENT.test(subject)
+  return own ? `${subject}:${random}` : `r${random}`
+}
+
+/** Of this subject, for this request of this upstream: JSON, so that no two are the same text. */
+function keyOf(request: FastifyRequest, { upstream, path }: Target): string | undefined {
+  const header = request.headers['idempotency-key'] as string | undefined
+  if (header === undefined) return undefined
+  const owner = ownerOf(request.sluiceIdentity)
+  return JSON.stringify([owner, upstream.name, request.method, path, checkedKey(header)])
+}
