@@ -37,7 +37,7 @@ function childrenOf(pid) {
   }
 }
 
-function scratchDir(prefix) {
+export function scratchDir(prefix) {
   const dir = mkdtempSync(join(build, prefix))
   scratch.add(dir)
   return dir
@@ -48,7 +48,7 @@ function removeDir(dir) {
   scratch.delete(dir)
 }
 
-async function freePort() {
+export async function freePort() {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address()
@@ -213,7 +213,7 @@ export async function lockedSluice() {
 }
 
 /** The gateway on a Redis of its own, which has to share the client's core. */
-export async function sluiceOnRedis() {
+export async function sluiceOnRedis(env = {}) {
   const port = await freePort()
   const dir = scratchDir('redis-')
   const args = [
@@ -234,9 +234,10 @@ export async function sluiceOnRedis() {
     removeDir(dir)
   }
   try {
-    const server = await sluice({ SLUICE_REDIS_URL: `redis://127.0.0.1:${port}` })
+    const server = await sluice({ SLUICE_REDIS_URL: `redis://127.0.0.1:${port}`, ...env })
     return {
       ...server,
+      redisPid: String(redis.pid()),
       stop: async () => {
         await server.stop()
         await stopRedis()

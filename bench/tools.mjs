@@ -41,8 +41,18 @@ export function compile(name) {
   return target
 }
 
-/** The first two cores that this process may use: one for the server, one for the load client. */
+let found
+
+/**
+ * The first two cores that this process may use: one for the server, one for the load client. As it was
+ * when first asked, for a script may take its place on one of them.
+ */
 export function cores() {
+  found ??= twoCores()
+  return found
+}
+
+function twoCores() {
   const allowed = /^Cpus_allowed_list:\s*(\S+)/m.exec(readFileSync('/proc/self/status', 'utf8'))[1]
   const list = allowed.split(',').flatMap((range) => {
     const [from, to = from] = range.split('-').map(Number)
@@ -75,14 +85,19 @@ const flags = (options) =>
 /** Every process that the rig has started and that still runs. */
 export const running = new Set()
 
-/** Runs the load client with the given options; gives its figures. */
-export async function load(options, signal) {
-  const [command, args] = pinned(cores().client, join(build, 'sseload'), flags(options))
+/** Runs a load client with the given options; gives its figures. */
+export async function client(name, options, signal) {
+  const [command, args] = pinned(cores().client, join(build, name), flags(options))
   const done = run(command, args, { signal, killSignal: 'SIGKILL' })
   running.add(done.child)
   const { stdout, stderr } = await done.finally(() => running.delete(done.child))
   if (stderr) process.stderr.write(stderr)
-  const figures = JSON.parse(stdout)
+  return JSON.parse(stdout)
+}
+
+/** The load client of streams and publishers. */
+export async function load(options, signal) {
+  const figures = await client('sseload', options, signal)
   if (figures.ready < figures.n && !options.replay) {
     throw new Error(`only ${figures.ready} of ${figures.n} streams opened`)
   }
