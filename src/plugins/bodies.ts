@@ -90,12 +90,18 @@ export function registerBodies(app: FastifyInstance, { maxBytes, bodyMs }: BodyL
 
   /** Refuses what can't be read, before it is. */
   app.addHook('preParsing', (request, reply, _payload, next) => {
-    const { headers, socket } = request.raw
+    const { headers, socket, method } = request.raw
     const contentType = headers['content-type']
     if (contentType === undefined && !hasBody(headers)) return next()
     const type = knownBodyType(contentType ?? '')
     if (type === undefined || (headers['content-encoding'] ?? 'identity') !== 'identity') {
       return next(new SluiceError('media_type_unsupported'))
+    }
+    // Nobody reads the body of a GET. Left where it is, it would stop the socket, and that the reader of
+    // a stream has gone would be noticed at the next heartbeat only.
+    if (method === 'GET' || method === 'HEAD') {
+      request.raw.resume()
+      return next()
     }
     if (type === 'ndjson' || type === 'sse') return next()
     const uploader = socket as Uploader

@@ -170,3 +170,17 @@ t.test(
     t.equal((await ask(`${url}/v1/channels?channel=a`)).json.events, 1)
   },
 )
+
+t.test('a reader whose request has a body that nobody reads is missed when it goes', async (t) => {
+  // Without heartbeats, which would find out, too.
+  const { url } = await start(t, { heartbeatMs: 3_600_000 })
+  const wire = await connect(url)
+  const body = 'Content-Type: text/plain\r\nContent-Length: 1000000\r\n\r\n'
+  wire.write(
+    `GET /v1/events?channel=a HTTP/1.1\r\nHost: localhost\r\n${body}${'x'.repeat(300_000)}`,
+  )
+  await wire.until(/stream\.live/)
+  wire.destroy()
+  while ((await ask(`${url}/readyz`)).json.streams > 0);
+  t.pass('its place is free again')
+})
