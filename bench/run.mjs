@@ -12,7 +12,8 @@ const USAGE = `npm run bench [-- cases…] [options]
 
   cases          A A64 AR AT B D DT D50 E C S (all of them where none is named), floor
                  or one of redis-memory redis-cpu redis-shards redis-gateway, which measure the
-                 constants of docs/scale.md, or llm; --quick is theirs, too, and --dist DIR
+                 constants of docs/scale.md, or llm, or slow-loris; --quick is theirs, too, and
+                 --dist DIR (slow-loris: --bin FILE)
   --quick        one short run of each: does everything work? Not for judging
   --runs N       how often each side is measured, in turn; the median counts (3)
   --minutes N    when to stop and print what there is (12)
@@ -20,7 +21,7 @@ const USAGE = `npm run bench [-- cases…] [options]
   --null         the peer on both sides: how far the ratios are from 1 is this machine's noise
 `
 
-if (/^(redis-(memory|gateway|cpu|shards)|llm)$/.test(process.argv[2] ?? '')) {
+if (/^(redis-(memory|gateway|cpu|shards)|llm|slow-loris)$/.test(process.argv[2] ?? '')) {
   await import(`./${process.argv[2]}.mjs`)
 }
 
