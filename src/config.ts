@@ -56,6 +56,7 @@ export function loadConfig(sources: ConfigSources = {}): Config {
   const problems: ConfigProblem[] = []
   const path = text(flags.config) ?? text(env.SLUICE_CONFIG)
   if (flags.config === true) problems.push(noValue('config'))
+  problems.push(...emptyLocks(sources.options ?? {}))
   const file =
     path === undefined ? (sources.options ?? {}) : readObject(path, sources.readFile, problems)
 
@@ -126,6 +127,18 @@ const UNSET = {
   trustedProxies: [],
 } satisfies Partial<Config>
 
+/** `apiKey: process.env.KEY` where nobody has set it: an application that believes that it is locked. */
+function emptyLocks(options: Readonly<Record<string, unknown>>): ConfigProblem[] {
+  return FIELDS.map((field) => TABLE[field]).flatMap(({ key, locks }) => {
+    if (locks !== true || !Object.hasOwn(options, key) || options[key] !== undefined) return []
+    return {
+      source: `options: ${key}`,
+      fault: 'it is undefined, and locks nothing',
+      advice: 'give it a value, or leave it out',
+    }
+  })
+}
+
 /** Whether tokens can be verified. */
 function takesTokens({ jwtSecrets, jwtPublicKeys, jwksUrl }: Config): boolean {
   return jwtSecrets.length + jwtPublicKeys.length > 0 || jwksUrl !== undefined
@@ -149,6 +162,13 @@ function judgeDoors(
 ): void {
   const of = (field: keyof Config) => said[field] ?? DEFAULT
   const keys = 'SLUICE_JWT_SECRET, SLUICE_JWT_PUBLIC_KEY, SLUICE_JWKS_URL or SLUICE_API_KEY'
+  const trial = [...config.apiKeys, ...config.jwtSecrets].find((it) =>
+    /for-trying-things-out/.test(it),
+  )
+  if (trial !== undefined && !isLoopback(config.host)) {
+    const fault = 'its keys are those of the README, which everybody knows'
+    problems.push({ source: of('host'), fault, advice: 'make some: openssl rand -base64 32' })
+  }
   if (!isLocked(config)) {
     if (!isLoopback(config.host)) {
       const fault = 'others could reach it, and it has no keys, so that anybody might do anything'

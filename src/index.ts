@@ -13,11 +13,11 @@
 
 import type { FastifyPluginAsync } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
-import { type Config, ConfigError, loadConfig } from './config.js'
+import { type Config, ConfigError, isLocked, loadConfig, modeOf } from './config.js'
 import { gatewayPlugin } from './gateway.js'
 import { type Logger, silentLogger } from './logger.js'
 import { registerHeaders } from './plugins/headers.js'
-import { defaultHosts, registerHosts } from './plugins/hosts.js'
+import { defaultHosts, registerHosts, registerLocalOnly } from './plugins/hosts.js'
 import { type Gateway, startGateway } from './server.js'
 
 export { type Config, ConfigError, loadConfig } from './config.js'
@@ -156,9 +156,15 @@ export const sluice: FastifyPluginAsync<SluiceOptions> = fastifyPlugin(
     const { logger = silentLogger } = options
     const config = configOf(options)
     registerHeaders(app)
+    if (!isLocked(config)) registerLocalOnly(app, config.trustedProxies.length > 0)
     // Where an application listens is its own affair: without keys it is for this machine.
     registerHosts(app, config.allowedHosts ?? defaultHosts(config, true))
+    // Fastify's own lines about requests hold URLs, and those hold tickets.
+    app.addHook('onRoute', (route) => {
+      route.logLevel ??= 'warn'
+    })
     await gatewayPlugin(app, { config, logger })
+    logger.info({ mode: modeOf(config) }, 'sluice is registered')
   },
   { name: 'sluice', fastify: '5.x', encapsulate: true },
 )

@@ -134,6 +134,15 @@ export type LimitName = keyof typeof LIMITS
 export const MAX_TOKEN_LENGTH = 8 * 1024
 /** Longest subject, in characters: it stands in each event it publishes. */
 export const MAX_SUBJECT_LENGTH = 256
+/** Bytes of a body that holds options of one request, and of one that names many channels. */
+export const OPTIONS_BYTES = 4 * 1024
+export const CHANNELS_BYTES = 256 * 1024
+/** Bytes of a body that somebody without credentials may send, where a ticket may be among its options. */
+export const NAMELESS_BYTES = 16 * 1024
+/** Bytes of a body that cost as much as an event: reading JSON takes time, whatever comes of it. */
+export const BYTES_AN_EVENT = 16 * 1024
+/** Longest record of a ticket, in characters: whoever may get one may get hundreds a minute. */
+export const MAX_TICKET_LENGTH = 16 * 1024
 /** ms in which a ticket must be redeemed. */
 export const TICKET_REDEEM_MS = 30_000
 /** ms that a ticket of a backend lives where it doesn't say, and at most. */

@@ -3,12 +3,12 @@ import type { Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { promisify } from 'node:util'
 import fastify from 'fastify'
-import { type Config, isLoopback } from './config.js'
+import { type Config, isLocked, isLoopback } from './config.js'
 import { type GatewayInternals, gatewayPlugin } from './gateway.js'
 import { type Logger, silentLogger } from './logger.js'
 import { registerBrowsers } from './plugins/browsers.js'
 import { registerHeaders } from './plugins/headers.js'
-import { defaultHosts, registerHosts } from './plugins/hosts.js'
+import { defaultHosts, registerHosts, registerLocalOnly } from './plugins/hosts.js'
 import { sendNotFound, sendProblem, toSluiceError } from './plugins/problems.js'
 import { SluiceError } from './wire/errors.js'
 import { noSiblings, type Siblings } from './workers/siblings.js'
@@ -82,6 +82,7 @@ export async function startGateway(config: Config, options: ServerOptions = {}):
     else if (url.length > config.maxUrlLength) next(new SluiceError('url_too_long'))
     else next()
   })
+  if (!isLocked(config)) registerLocalOnly(app, config.trustedProxies.length > 0)
   registerHosts(app, config.allowedHosts ?? defaultHosts(config, !isLoopback(config.host)))
   app.setErrorHandler((error, _request, reply) => sendProblem(reply, toSluiceError(error, logger)))
   await registerBrowsers(app, config.corsOrigins)

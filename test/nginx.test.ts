@@ -11,7 +11,7 @@ import { createPublisher } from './support/publisher.js'
 import { events, startReader } from './support/sse-reader.js'
 
 /** Nothing but what is published ever pushes a held frame on: no heartbeat comes to help. */
-const QUIET = { SLUICE_HEARTBEAT: '5m' }
+const QUIET = { SLUICE_HEARTBEAT: '5m', SLUICE_TRUSTED_PROXIES: 'loopback' }
 const STREAM = { accept: 'text/event-stream' }
 
 async function gatewayBehindNginx(t: Test): Promise<{ direct: string; nginx: Nginx }> {

@@ -36,6 +36,8 @@ export interface Access {
    * `anonymous`. Throws where there are some and they don't count: nobody is quietly made anonymous.
    */
   identify(method: string, headers: IncomingHttpHeaders): Identity | Promise<Identity>
+  /** Throws where an identity doesn't count any more: revoked meanwhile, or expired. */
+  confirm(identity: Identity): void
   /**
    * Throws `forbidden` where one of the channels is not granted, the same for one that exists and one
    * that doesn't; for the nameless `token_missing`, for they may be somebody. Asks the hook as well,
@@ -90,6 +92,8 @@ const OPEN: Identity = {
   expires: Number.POSITIVE_INFINITY,
   jti: undefined,
 }
+/** What is sent for a key that was copied wrong, or a variable that isn't set. */
+const NEITHER = 'It is neither an API key of this gateway nor a token (JWT)'
 const BACKEND: Identity = { ...OPEN, kind: 'key' }
 
 export function createAccess(options: AccessOptions): Access {
@@ -130,6 +134,8 @@ export function createAccess(options: AccessOptions): Access {
     if (kind === 'cookie') checkCookieSender(method, headers)
     // A cookie is a browser's, and a backend's key has no business there.
     else if (isBackend(token)) return BACKEND
+    if (!/^ey[^.]*\.[^.]*\./.test(token))
+      throw new SluiceError('token_invalid', { detail: NEITHER })
     const verified = verifier.verify(token)
     return verified instanceof Promise ? verified.then(checked) : checked(verified)
   }
@@ -139,10 +145,20 @@ export function createAccess(options: AccessOptions): Access {
     return settings.apiKeys.length > 0 && !/^ey[^.]*\.[^.]*\.[^.]*$/.test(token) && isApiKey(token)
   }
 
+  /** The commonest reason has words of its own: rights under another name than the gateway looks for. */
+  function whyNot({ kind, rights }: Identity): string {
+    if (kind === 'anonymous') return 'is not granted to callers without credentials'
+    if (kind === 'ticket') return 'is not granted by the ticket'
+    const none = Object.keys(rights.claim.channels ?? {}).length === 0
+    return none
+      ? `is not granted: the token has no rights in its claim "${settings.jwtClaim}"`
+      : 'is not granted by the token'
+  }
+
   function demand(identity: Identity, verb: Verb, channel?: string): void {
     const { rights } = identity
     const may = channel === undefined ? rights.mayEverywhere(verb) : rights.may(verb, channel)
-    if (!may) throw refusal(identity, verb, channel)
+    if (!may) throw refusal(identity, verb, channel, whyNot(identity))
   }
 
   return {
@@ -151,6 +167,11 @@ export function createAccess(options: AccessOptions): Access {
     audience,
     identify,
     demand,
+    confirm(identity) {
+      checked(identity)
+      if (identity.expires + settings.jwtToleranceMs > now()) return
+      throw new SluiceError('token_expired')
+    },
     tickets: createTickets(shared, now),
     seats: createSeats({
       perSubject: settings.maxStreamsPerSubject,
@@ -161,7 +182,8 @@ export function createAccess(options: AccessOptions): Access {
       for (const channel of channels) demand(identity, verb, channel)
       if (hook === undefined || identity.kind === 'key') return
       const refuse = (denied: readonly string[]) => {
-        if (denied[0] !== undefined) throw refusal(identity, verb, denied[0])
+        if (denied[0] === undefined) return
+        throw refusal(identity, verb, denied[0], 'is refused by the backend that is asked')
       }
       const denied = hook.ask({ action: verb, subject: identity.subject, channels, address })
       return denied instanceof Promise ? denied.then(refuse) : refuse(denied)
@@ -188,9 +210,14 @@ export function createAccess(options: AccessOptions): Access {
   }
 }
 
-function refusal({ kind }: Identity, verb: Verb, channel: string | undefined): SluiceError {
+function refusal(
+  { kind }: Identity,
+  verb: Verb,
+  channel: string | undefined,
+  why: string,
+): SluiceError {
   const where = channel === undefined ? 'everywhere' : `on ${channel}`
-  const detail = `"${verb}" ${where} is not granted`
+  const detail = `"${verb}" ${where} ${why}`
   const extensions = channel === undefined ? {} : { channel }
   return new SluiceError(kind === 'anonymous' ? 'token_missing' : 'forbidden', {
     ...{ detail, extensions },

@@ -26,11 +26,15 @@ export function credentialsOf(headers: IncomingHttpHeaders, cookieName: string):
   return token === undefined ? NONE : { kind: 'cookie', token }
 }
 
-/** RFC 6265 § 4.2: `name=value; name=value`, a value perhaps in quotes. */
+/**
+ * RFC 6265 § 4.2: `name=value; name=value`, a value perhaps in quotes. Only blanks and tabs are white
+ * space (§ 5.2): `trim` would take U+00A0 too, and a cookie that a neighbouring host may set would get
+ * the `__Host-` name that it may not.
+ */
 function cookieOf(header: string, name: string): string | undefined {
   const values = header
     .split(';')
-    .map((part) => part.trim())
+    .map((part) => part.replace(/^[ \t]+|[ \t]+$/g, ''))
     .filter((part) => part.startsWith(`${name}=`))
     .map((part) => part.slice(name.length + 1).replace(/^"(.*)"$/, '$1'))
   if (values.length > 1) {

@@ -9,27 +9,42 @@ export interface Expiring<V> {
   readonly size: number
 }
 
-export interface ExpiringOptions {
+export interface ExpiringOptions<V> {
   /** At the bound what has ended is forgotten first, then what was set longest ago. */
   readonly limit: number
   /** ms between two looks for what has ended: each goes through everything. */
   readonly sweepEvery: number
   readonly now: () => number
+  /** Bytes that a value takes, and all of them may. Default: they aren't counted. */
+  readonly weigh?: (value: V) => number
+  readonly mostBytes?: number
 }
 
-export function createExpiring<V>({ limit, sweepEvery, now }: ExpiringOptions): Expiring<V> {
+export function createExpiring<V>(options: ExpiringOptions<V>): Expiring<V> {
+  const { limit, sweepEvery, now, weigh = () => 0 } = options
+  const { mostBytes = Number.POSITIVE_INFINITY } = options
   const entries = new Map<string, { readonly value: V; readonly ends: number }>()
   let swept = Number.NEGATIVE_INFINITY
+  let bytes = 0
+
+  function remove(key: string): void {
+    const entry = entries.get(key)
+    if (entry === undefined) return
+    bytes -= weigh(entry.value)
+    entries.delete(key)
+  }
+
+  const isFull = () => entries.size >= limit || bytes > mostBytes
 
   function makeRoom(): void {
     // The ends are in no order: a heap would cost more on each `set` than a look now and then.
     if (Math.abs(now() - swept) >= sweepEvery) {
       swept = now()
-      for (const [key, { ends }] of entries) if (ends <= swept) entries.delete(key)
+      for (const [key, { ends }] of entries) if (ends <= swept) remove(key)
     }
     for (const oldest of entries.keys()) {
-      if (entries.size < limit) return
-      entries.delete(oldest)
+      if (!isFull()) return
+      remove(oldest)
     }
   }
 
@@ -43,8 +58,9 @@ export function createExpiring<V>({ limit, sweepEvery, now }: ExpiringOptions): 
     },
     set(key, value, ends) {
       // To the end of the map's order.
-      entries.delete(key)
-      if (entries.size >= limit) makeRoom()
+      remove(key)
+      bytes += weigh(value)
+      if (isFull()) makeRoom()
       entries.set(key, { value, ends })
     },
   }

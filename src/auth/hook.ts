@@ -155,7 +155,10 @@ function createFailures(url: string, logger: Logger, now: () => number) {
     count(reason: string): void {
       failures++
       if (now() - said < SAY_EVERY) return
-      logger.warn({ url: `${origin}${pathname}`, reason, failures }, 'nobody authorises')
+      logger.warn(
+        { url: `${origin}${pathname}`, reason, failures },
+        'the authorisation hook gives no answer',
+      )
       said = now()
       failures = 0
     },

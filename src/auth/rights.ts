@@ -21,6 +21,8 @@ export interface Rights {
   readonly limitsHistory: boolean
   /** Whether the pattern `**` grants it: what rights without a channel, like revoking, ask for. */
   mayEverywhere(verb: Verb): boolean
+  /** Whether it is granted on any channel at all. */
+  mayAnywhere(verb: Verb): boolean
   /** What means the same without the subject, to be kept with a ticket. */
   readonly claim: RightsClaim
 }
@@ -34,6 +36,7 @@ export const ALL_RIGHTS: Rights = {
   since: () => 0,
   limitsHistory: false,
   mayEverywhere: () => true,
+  mayAnywhere: () => true,
   claim: { channels: { '**': VERBS.filter((verb) => verb !== 'history') } },
 }
 
@@ -96,6 +99,7 @@ function rightsOf(grants: ReadonlyMap<string, Grant>): Rights {
     },
     limitsHistory: [...grants.values()].some((it) => (it.verbs & reads) !== 0 && it.since !== 0),
     mayEverywhere: (verb) => (everywhere.verbs & BIT[verb]) !== 0,
+    mayAnywhere: (verb) => [...grants.values()].some((it) => (it.verbs & BIT[verb]) !== 0),
     claim: {
       channels: Object.fromEntries([...grants].map(([pattern, it]) => [pattern, wordsOf(it)])),
     },

@@ -1,6 +1,6 @@
 /** How many streams one subject, and one address, holds at a time. Each process counts its own. */
 import { SluiceError } from '../wire/errors.js'
-import { isThisMachine } from './addresses.js'
+import { countedAs, isThisMachine } from './addresses.js'
 import type { Identity } from './identity.js'
 
 export interface SeatLimits {
@@ -34,7 +34,8 @@ export function createSeats({ perSubject, perAddress }: SeatLimits): Seats {
       if (kind === 'open' || kind === 'key') return FREE
       const places: [name: string, most: number][] = []
       if (subject !== undefined && perSubject > 0) places.push([`s ${subject}`, perSubject])
-      if (perAddress > 0 && !isThisMachine(address)) places.push([`a ${address}`, perAddress])
+      if (perAddress > 0 && !isThisMachine(address))
+        places.push([`a ${countedAs(address)}`, perAddress])
       const full = places.find(([name, most]) => (taken.get(name) ?? 0) >= most)
       if (full !== undefined) {
         const whose = full[0].startsWith('s') ? 'subject' : 'address'

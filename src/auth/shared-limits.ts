@@ -1,7 +1,10 @@
 /** Every number of what gateways share, with the accident that it stops. */
 
-/** Tickets kept in memory: an operator's own pages have some thousands; a flood costs some 50 MB. */
+/** Tickets kept in memory: an operator's own pages have some thousands. */
 export const TICKETS = 100_000
+/** Bytes of all of them, some of what one takes beside its record: a flood costs no more. */
+export const TICKET_BYTES = 64 * 1024 * 1024
+export const TICKET_OVERHEAD = 300
 /** Owners of sessions kept in memory. */
 export const SESSIONS = 100_000
 /** Buckets kept in memory: a name is somebody's subject or address, so anybody makes new ones. */

@@ -8,6 +8,8 @@ import {
   LONGEST_TICKET,
   SESSIONS,
   SWEEP_EVERY,
+  TICKET_BYTES,
+  TICKET_OVERHEAD,
   TICKETS,
   VERDICTS,
 } from './shared-limits.js'
@@ -32,7 +34,13 @@ interface Bucket {
 
 export function createSharedMemory({ now = Date.now }: SharedMemoryOptions = {}): Shared {
   const bounds = { sweepEvery: SWEEP_EVERY, now }
-  const tickets = createExpiring<Ticket>({ limit: TICKETS, ...bounds })
+  const weigh = ({ record }: Ticket) => record.length + TICKET_OVERHEAD
+  const tickets = createExpiring<Ticket>({
+    limit: TICKETS,
+    weigh,
+    mostBytes: TICKET_BYTES,
+    ...bounds,
+  })
   const owners = createExpiring<string>({ limit: SESSIONS, ...bounds })
   // One that is full is the same as one that is missing: it ends when it is.
   const buckets = createExpiring<Bucket>({ limit: BUCKETS, ...bounds })

@@ -1,6 +1,6 @@
 /** How much somebody may do in a time: rates, by subject and by channel. */
 import { SluiceError } from '../wire/errors.js'
-import { isThisMachine } from './addresses.js'
+import { countedAs, isThisMachine } from './addresses.js'
 import { createGenerations } from './generations.js'
 import type { Identity } from './identity.js'
 import { createLimiter, type Limiter } from './rates.js'
@@ -30,6 +30,10 @@ export interface Spending {
     paced: boolean,
     judge: () => void | Promise<void>,
   ): void | Promise<void>
+  /** Reading a large body, as so many events of the subject's. Throws `rate_limited`. */
+  read(identity: Identity, address: string, events: number): void | Promise<void>
+  /** Events that a streamed body is let in by at once: what comes together isn't owed for minutes. */
+  stride(identity: Identity): number
   /** Throws `rate_limited` where an address has come with too many tickets that are none. */
   guess(address: string): void
   /** An address has come with one. */
@@ -57,27 +61,41 @@ export function createSpending(
   return {
     open(identity, address) {
       const payer = payerOf(identity, address)
-      return payer === undefined ? undefined : pay([[streams, payer, 1]], 0, refuse)
+      const onWait = refuse('streams', streamRate)
+      return payer === undefined ? undefined : pay([[streams, payer, 1]], 0, onWait)
     },
     publish(identity, address, batch, paced, judge) {
       const payer = payerOf(identity, address)
       if (payer === undefined) return judge()
-      const onWait = paced ? pause : refuse
+      const own = paced ? pause : refuse('events of one subject', publishRate)
+      const shared = paced ? pause : refuse('events on one channel', channelRate)
       return inOrder([
-        () => pay([[subjects, payer, batch.length]], 0, onWait),
+        () => pay([[subjects, payer, batch.length]], 0, own),
         judge,
-        () => pay(chargesOf(channels, batch), 0, onWait),
+        () => pay(chargesOf(channels, batch), 0, shared),
       ])
     },
+    read(identity, address, events) {
+      const payer = payerOf(identity, address)
+      if (payer === undefined) return undefined
+      return pay([[subjects, payer, events]], 0, refuse('events of one subject', publishRate))
+    },
+    stride({ kind }) {
+      if (kind === 'open' || kind === 'key') return Number.POSITIVE_INFINITY
+      const amounts = [publishRate, channelRate].flatMap(({ amount }) => (amount > 0 ? amount : []))
+      return Math.max(1, Math.ceil(Math.min(...amounts) / 4))
+    },
     guess(address) {
-      const until = guessers.get(address)
-      if (until !== undefined && now() < until) throw limited(until - now())
+      const until = guessers.get(countedAs(address))
+      if (until === undefined || now() >= until) return
+      throw limited('tickets', streamRate)(until - now())
     },
     guessed(address) {
       if (isThisMachine(address)) return
-      Promise.resolve(guesses.take(address, 1)).then(
+      const name = countedAs(address)
+      Promise.resolve(guesses.take(name, 1)).then(
         (ms) => {
-          if (ms > 0) guessers.set(address, now() + ms)
+          if (ms > 0) guessers.set(name, now() + ms)
         },
         () => {},
       )
@@ -122,12 +140,22 @@ function pay(
   }
 }
 
-async function refuse(ms: number): Promise<never> {
-  throw limited(ms)
+function refuse(what: string, rate: Rate): (ms: number) => Promise<never> {
+  const error = limited(what, rate)
+  return async (ms) => {
+    throw error(ms)
+  }
 }
 
-function limited(ms: number): SluiceError {
-  return new SluiceError('rate_limited', { retryAfter: Math.max(1, Math.ceil(ms / 1000)) })
+/** Which limit it was, and when it is worth trying again. */
+function limited(what: string, { amount, ms: period }: Rate): (ms: number) => SluiceError {
+  const detail = `At most ${amount} ${what} in ${period / 1000} s`
+  return (ms) => {
+    return new SluiceError('rate_limited', {
+      detail,
+      retryAfter: Math.max(1, Math.ceil(ms / 1000)),
+    })
+  }
 }
 
 function pause(ms: number): Promise<void> {
@@ -137,5 +165,5 @@ function pause(ms: number): Promise<void> {
 /** Whose bucket it is; undefined: not counted. A token without a subject is as nameless as none. */
 function payerOf({ kind, subject }: Identity, address: string): string | undefined {
   if (kind === 'open' || kind === 'key') return undefined
-  return subject === undefined ? `a ${address}` : `s ${subject}`
+  return subject === undefined ? `a ${countedAs(address)}` : `s ${subject}`
 }

@@ -9,10 +9,11 @@
  *     redeemed by a session ── comes back ──▶ until its token's end, or that of a renewed one
  */
 import { createHash, randomBytes } from 'node:crypto'
-import { SESSION_MS, TICKET_REDEEM_MS } from '../limits.js'
+import { MAX_TICKET_LENGTH, SESSION_MS, TICKET_REDEEM_MS } from '../limits.js'
 import { SluiceError } from '../wire/errors.js'
 import type { Identity } from './identity.js'
 import { readIdentity, writeIdentity } from './passport.js'
+import { narrowed, VERBS } from './rights.js'
 import type { Shared } from './shared.js'
 
 /** Where a request comes from, as far as a browser says. */
@@ -45,19 +46,22 @@ export interface Tickets {
   ): Promise<Issued>
   /** Throws `ticket_invalid`, or `token_expired` where nobody has renewed it. */
   redeem(ticket: string, session: string, page: Page): Promise<Admitted>
-  /** From now on the session's tickets are as good as this identity. */
+  /** The ticket that a session came with counts as long as this identity does, and for no more than before. */
   renew(session: string, identity: Identity): Promise<void>
 }
 
 /** What is kept of a ticket. */
 interface Kept {
   readonly passport: string
-  readonly channels: readonly string[]
+  /** Its rights name channels, and these are read where a request names none. */
+  readonly named: boolean
   readonly origin: string | undefined
 }
 
 /** Bytes of a ticket: as many as nobody guesses. */
 const TICKET_BYTES = 32
+/** ms that a ticket is known after its end: so long a reader is told that it has expired. */
+const AFTERWARDS_MS = 3_600_000
 const MAX_MS = 2 ** 41
 
 export function createTickets(
@@ -66,9 +70,18 @@ export function createTickets(
   random: (bytes: number) => Buffer = randomBytes,
 ): Tickets {
   // The store holds a hash: who can read it can open nothing.
-  const idOf = (ticket: string) => createHash('sha256').update(ticket).digest('base64url')
-  // What was renewed is kept as a ticket that no request can name and only the session can redeem.
-  const renewalOf = (session: string) => idOf(`renewal ${session}`)
+  const idOf = (text: string) => createHash('sha256').update(text).digest('base64url')
+  /** Under which it stands what ticket a session came with, so that a fresh token finds it. */
+  const placeOf = (session: string) => idOf(`ticket of ${session}`)
+
+  async function keep(id: string, kept: Kept, expires: number, redeemBy: number): Promise<void> {
+    const record = JSON.stringify(kept)
+    if (record.length > MAX_TICKET_LENGTH) {
+      const detail = `What it grants takes ${record.length} characters, of ${MAX_TICKET_LENGTH} at most`
+      throw new SluiceError('option_invalid', { detail })
+    }
+    await shared.issueTicket(id, record, redeemBy, Math.min(expires, MAX_MS) + AFTERWARDS_MS)
+  }
 
   /**
    * Whether a request comes from the page that the ticket is for. One that is for any belongs to the
@@ -92,31 +105,43 @@ export function createTickets(
   return {
     async issue(identity, channels, origin) {
       const ticket = random(TICKET_BYTES).toString('base64url')
-      const kept: Kept = { passport: writeIdentity(identity), channels, origin }
-      const redeemBy = Math.min(now() + TICKET_REDEEM_MS, identity.expires)
-      const expires = Math.min(identity.expires, MAX_MS)
-      // Longer than it is good for: by then the session's token may have been renewed.
-      await shared.issueTicket(idOf(ticket), JSON.stringify(kept), redeemBy, expires + SESSION_MS)
-      return { ticket, redeemBy, expires }
+      const kept = { passport: writeIdentity(identity), named: channels.length > 0, origin }
+      const { expires } = identity
+      const redeemBy = Math.min(now() + TICKET_REDEEM_MS, expires)
+      await keep(idOf(ticket), kept, expires, redeemBy)
+      return { ticket, redeemBy, expires: Math.min(expires, MAX_MS) }
     },
     async redeem(ticket, session, page) {
-      const renewal = renewalOf(session)
-      const [redeemed, renewed] = await Promise.all([
-        shared.redeemTicket(idOf(ticket), session),
-        shared.redeemTicket(renewal, session),
-      ])
+      const redeemed = await shared.redeemTicket(idOf(ticket), session)
       if (redeemed.kind !== 'redeemed') throw new SluiceError('ticket_invalid')
-      const { passport, channels, origin } = JSON.parse(redeemed.record) as Kept
+      const { passport, named, origin } = JSON.parse(redeemed.record) as Kept
       if (!(await isFrom(page, origin, ticket))) throw new SluiceError('ticket_invalid')
-      const own = readIdentity(passport, 'ticket')
-      const fresh = renewed.kind === 'redeemed' ? readIdentity(renewed.record, 'ticket') : own
-      const identity = fresh.expires > own.expires ? fresh : own
+      const identity = readIdentity(passport, 'ticket')
       if (identity.expires <= now()) throw new SluiceError('token_expired')
-      return { identity, channels }
+      await shared.claimSession(placeOf(session), idOf(ticket), SESSION_MS)
+      return { identity, channels: named ? channelsOf(identity) : [] }
     },
-    async renew(session, identity) {
-      const expires = Math.min(identity.expires, MAX_MS)
-      await shared.issueTicket(renewalOf(session), writeIdentity(identity), expires, expires)
+    async renew(session, fresh) {
+      const id = await shared.sessionOwner(placeOf(session))
+      const redeemed = id === undefined ? undefined : await shared.redeemTicket(id, session)
+      if (id === undefined || redeemed?.kind !== 'redeemed') return
+      const kept = JSON.parse(redeemed.record) as Kept
+      const own = readIdentity(kept.passport, 'ticket')
+      const rights = kept.named
+        ? narrowed(
+            own.rights,
+            channelsOf(own).filter((it) => fresh.rights.may('subscribe', it)),
+            VERBS,
+          )
+        : own.rights
+      const { expires, jti = own.jti } = fresh
+      const passport = writeIdentity({ ...own, rights, expires, jti })
+      // Issued again it is nobody's: taken at once, before its URL is used again.
+      await keep(id, { ...kept, passport }, expires, now() + TICKET_REDEEM_MS)
+      await shared.redeemTicket(id, session)
+      await shared.claimSession(placeOf(session), id, SESSION_MS)
     },
   }
 }
+
+const channelsOf = ({ rights }: Identity) => Object.keys(rights.claim.channels ?? {})

@@ -56,6 +56,11 @@ export const serveCommand: Command = {
       rows: [
         ['duration', '500ms, 15s, 5m, 2h, 7d; a bare number is seconds'],
         ['size', '65536, 256kb, 4mb, 1gb; a bare number is bytes'],
+        [
+          'rate',
+          '100/s, 600/m, 1000/h: so many at once, and as many again in that time; 0 = no limit',
+        ],
+        ['rights', 'chat:*=subscribe,publish public:**=subscribe; blanks divide them'],
       ],
     },
   ],

@@ -177,6 +177,7 @@ export const TABLE: { readonly [F in keyof Config]: Spec<Exclude<Config[F], unde
     help: 'what it is sent as a bearer token, so that it knows who asks',
     read: values.secretText,
     secret: true,
+    locks: true,
   },
   authorizeCacheMs: {
     key: 'authorizeCache',

@@ -137,7 +137,13 @@ function secrets(value: unknown, min: number): string[] {
   return fail(short ? 'a secret is too short' : 'it is empty, and locks nothing', advice)
 }
 
-export const jwtSecrets = (value: unknown): string[] => secrets(value, MIN_SECRET)
+export function jwtSecrets(value: unknown): string[] {
+  // Everybody has the public key: signed with it as a secret, anything would count.
+  if (/-----BEGIN|"kty"/.test(Array.isArray(value) ? value.join() : plain(value))) {
+    return fail('it is a key, not a secret', 'give a public key as SLUICE_JWT_PUBLIC_KEY')
+  }
+  return secrets(value, MIN_SECRET)
+}
 
 export function apiKeys(value: unknown): string[] {
   const keys = secrets(value, MIN_API_KEY)
@@ -214,10 +220,7 @@ export function rights(value: unknown): RightsClaim {
     compileRights(claim, undefined)
     return claim
   } catch (error) {
-    return fail(
-      (error as Error).message,
-      'write e.g. "public:**=subscribe chat:*=subscribe,publish"',
-    )
+    return fail((error as Error).message, 'blanks divide several')
   }
 }
 
@@ -282,7 +285,7 @@ export function origins(value: unknown): 'loopback' | readonly string[] {
     // `*` too: any page that its user visits could read and write what only this machine may.
     return fail(
       `${JSON.stringify(origin)} is not an origin`,
-      'write e.g. https://app.example,https://b.example',
+      'write e.g. https://app.example,https://b.example, without a slash at the end; * is not accepted',
     )
   }
   return trimmed

@@ -1,8 +1,9 @@
 /** Who is calling: the first step of every route under /v1, before its body is read. */
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Access } from '../auth/access.js'
 import type { Identity } from '../auth/identity.js'
 import { NO_RIGHTS } from '../auth/rights.js'
+import { NAMELESS_BYTES } from '../limits.js'
 import { SluiceError } from '../wire/errors.js'
 
 declare module 'fastify' {
@@ -16,6 +17,14 @@ declare module 'fastify' {
     /** A ticket may stand in for credentials: the handler asks. Default false. */
     tickets?: boolean
   }
+}
+
+/** A ticket in the query, or in a body that is small enough to be read for it. */
+function mayHoldTicket({ raw, query }: FastifyRequest): boolean {
+  const { 'content-length': length, 'transfer-encoding': coding } = raw.headers
+  if (coding !== undefined || Number(length ?? 0) > NAMELESS_BYTES) return false
+  const inQuery = typeof (query as { ticket?: unknown }).ticket === 'string'
+  return inQuery || raw.method === 'POST'
 }
 
 export function registerAuthentication(app: FastifyInstance, access: Access): void {
@@ -33,7 +42,9 @@ export function registerAuthentication(app: FastifyInstance, access: Access): vo
     const settle = (identity: Identity) => {
       // Before the body is read: somebody with no rights at all needn't send it.
       const hopeless = identity.kind === 'anonymous' && identity.rights === NO_RIGHTS
-      if (hopeless && config.tickets !== true) return next(new SluiceError('token_missing'))
+      if (hopeless && !(config.tickets === true && mayHoldTicket(request))) {
+        return next(new SluiceError('token_missing'))
+      }
       request.sluiceIdentity = identity
       next()
     }
@@ -41,6 +52,16 @@ export function registerAuthentication(app: FastifyInstance, access: Access): vo
       const identity = access.identify(method, headers)
       if (identity instanceof Promise) identity.then(settle, next)
       else settle(identity)
+    } catch (error) {
+      next(error as Error)
+    }
+  })
+  // Once more when the body has come: it may have taken its time.
+  app.addHook('preHandler', (request, _reply, next) => {
+    if (request.body === undefined || request.routeOptions.config.public === true) return next()
+    try {
+      access.confirm(request.sluiceIdentity)
+      next()
     } catch (error) {
       next(error as Error)
     }

@@ -4,6 +4,7 @@
  * (DNS rebinding).
  */
 import type { FastifyInstance } from 'fastify'
+import { isThisMachine } from '../auth/addresses.js'
 import { type Config, isLocked } from '../config.js'
 import { SluiceError } from '../wire/errors.js'
 
@@ -29,6 +30,25 @@ export function hostCheck(
 export function defaultHosts(config: Config, reachable: boolean): 'any' | 'loopback' {
   return reachable && isLocked(config) ? 'any' : 'loopback'
 }
+
+const FORWARDED = ['x-forwarded-for', 'x-forwarded-host', 'forwarded', 'via', 'x-real-ip']
+
+/**
+ * Without keys a gateway serves this machine alone, also where an application around it listens
+ * elsewhere, and where a proxy on this machine passes on what others send: its Host is what they wrote.
+ */
+export function registerLocalOnly(app: FastifyInstance, trustsProxies: boolean): void {
+  app.addHook('onRequest', (request, _reply, next) => {
+    const { headers, socket } = request.raw
+    const forwarded = !trustsProxies && FORWARDED.some((name) => headers[name] !== undefined)
+    // No address: a Unix socket. `ip` is what a trusted proxy says.
+    const local = socket.remoteAddress === undefined || isThisMachine(request.ip)
+    next(forwarded || !local ? new SluiceError('forbidden', { detail: LOCAL_ONLY }) : undefined)
+  })
+}
+
+const LOCAL_ONLY =
+  'Without keys the gateway serves its own machine only, and nobody through a proxy that isn’t trusted'
 
 export function registerHosts(
   app: FastifyInstance,

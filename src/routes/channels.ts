@@ -1,5 +1,6 @@
 /** `/v1/channels`: what a channel holds, its end, its removal. */
 import type { FastifyInstance } from 'fastify'
+import { OPTIONS_BYTES } from '../limits.js'
 import type { Body } from '../plugins/bodies.js'
 import { channelOf } from '../publish/channel.js'
 import { publishableChannel } from '../publish/drafts.js'
@@ -15,6 +16,7 @@ export function channelRoutes(app: FastifyInstance, context: RouteContext): void
 
   app.get<{ Querystring: OneChannel }>('/v1/channels', { schema }, async (request, reply) => {
     const channel = channelOf(request.query.channel)
+    await access.spending.open(request.sluiceIdentity, request.ip)
     // As for a reader: how many read it is not for whom the hook keeps out.
     await access.admit(request.sluiceIdentity, 'subscribe', [channel], request.ip)
     const [info, subscribers] = await Promise.all([
@@ -35,7 +37,7 @@ export function channelRoutes(app: FastifyInstance, context: RouteContext): void
 
   app.post<{ Querystring: OneChannel; Body: Body | undefined }>(
     '/v1/channels/close',
-    { schema },
+    { schema, bodyLimit: OPTIONS_BYTES },
     async (request) => {
       const channel = publishableChannel(request.query.channel)
       // It ends for everybody: more than publishing.

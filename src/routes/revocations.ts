@@ -1,7 +1,7 @@
 /** `/v1/revocations`: who is kept out. For whoever has the right `admin` on everything. */
 import type { FastifyInstance } from 'fastify'
 import type { RevocationKind } from '../auth/shared.js'
-import { REVOCATION_MS } from '../limits.js'
+import { OPTIONS_BYTES, REVOCATION_MS } from '../limits.js'
 import type { Body } from '../plugins/bodies.js'
 import { SluiceError } from '../wire/errors.js'
 import { readJson } from './body.js'
@@ -25,20 +25,24 @@ export function revocationRoutes(app: FastifyInstance, context: RouteContext): v
     }
   })
 
-  app.post<{ Body: Body | undefined }>('/v1/revocations', async (request, reply) => {
-    access.demand(request.sluiceIdentity, 'admin')
-    const body = readJson<RevocationBody>(request.body, check) ?? {}
-    const { kind, value } = targetOf(body)
-    const until = body.until === undefined ? now() + REVOCATION_MS : body.until * 1000
-    if (until <= now() || body.until! > MAX_UNTIL) {
-      throw new SluiceError('option_invalid', {
-        detail: '"until" lies in the past, or too far ahead: it is in seconds since the epoch',
-      })
-    }
-    await shared.revoke({ kind, value, until })
-    reply.code(201).header('cache-control', 'no-store')
-    return { [kind]: value, until: seconds(until) }
-  })
+  app.post<{ Body: Body | undefined }>(
+    '/v1/revocations',
+    { bodyLimit: OPTIONS_BYTES },
+    async (request, reply) => {
+      access.demand(request.sluiceIdentity, 'admin')
+      const body = readJson<RevocationBody>(request.body, check) ?? {}
+      const { kind, value } = targetOf(body)
+      const until = body.until === undefined ? now() + REVOCATION_MS : body.until * 1000
+      if (until <= now() || body.until! > MAX_UNTIL) {
+        throw new SluiceError('option_invalid', {
+          detail: '"until" lies in the past, or too far ahead: it is in seconds since the epoch',
+        })
+      }
+      await shared.revoke({ kind, value, until })
+      reply.code(201).header('cache-control', 'no-store')
+      return { [kind]: value, until: seconds(until) }
+    },
+  )
 
   app.delete<{ Querystring: RevocationTarget }>(
     '/v1/revocations',

@@ -208,6 +208,7 @@ export const RevocationBody = Type.Object(
 export type RevocationBody = Static<typeof RevocationBody>
 
 type AnyObject = ReturnType<typeof Type.Object>
+type Check = ReturnType<typeof Compile<AnyObject>>
 
 /** What an option's schema says of itself, found by the place of an error: `/wait`. */
 function describe(schema: AnyObject, name: string): string {
@@ -221,11 +222,11 @@ export function compileOptions(schema: AnyObject): (value: unknown) => void {
   const check = Compile(schema)
   return (value) => {
     if (check.Check(value)) return
-    throw new SluiceError('option_invalid', { detail: explain(schema, value) })
+    throw new SluiceError('option_invalid', { detail: explain(schema, check, value) })
   }
 }
 
-function explain(schema: AnyObject, value: unknown): string {
+function explain(schema: AnyObject, check: Check, value: unknown): string {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     return 'The options must be a JSON object'
   }
@@ -233,7 +234,7 @@ function explain(schema: AnyObject, value: unknown): string {
   if (unknown !== undefined) {
     return `There is no option ${JSON.stringify(unknown.slice(0, 40))}: ${describe(schema, unknown)}`
   }
-  const [first] = Compile(schema).Errors(value)
+  const [first] = check.Errors(value)
   if (first?.keyword === 'required') {
     const [missing = ''] = first.params.requiredProperties
     return `Option "${missing}" is missing: ${describe(schema, missing)}`

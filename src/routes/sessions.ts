@@ -2,12 +2,13 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { writeIdentity } from '../auth/passport.js'
 import { checkRevoked } from '../auth/revocations.js'
+import { OPTIONS_BYTES, SESSION_MS } from '../limits.js'
 import type { Body } from '../plugins/bodies.js'
 import { SluiceError } from '../wire/errors.js'
 import { readJson } from './body.js'
 import type { RouteContext } from './context.js'
-import { ownerOf } from './events/admission.js'
-import { pageOf, publicSession } from './events/request.js'
+import { ownerOf, redeem } from './events/admission.js'
+import { publicSession } from './events/request.js'
 import { compileOptions, RenewalBody, SESSION_PATTERN } from './schemas.js'
 
 const SESSION = new RegExp(SESSION_PATTERN)
@@ -18,20 +19,22 @@ export function sessionRoutes(app: FastifyInstance, context: RouteContext): void
 
   app.post<{ Body: Body | undefined }>(
     '/v1/sessions/token',
-    { config: { tickets: true } },
+    { config: { tickets: true }, bodyLimit: OPTIONS_BYTES },
     async (request, reply) => {
       const session = sessionOf(request)
       const ticket = readJson<RenewalBody>(request.body, check)?.ticket
       const identity =
         ticket === undefined
           ? request.sluiceIdentity
-          : (await access.tickets.redeem(ticket, session, pageOf(request.headers))).identity
+          : (await redeem(access, ticket, session, request)).identity
       if (identity.kind === 'anonymous') throw new SluiceError('token_missing')
       await access.spending.open(identity, request.ip)
       checkRevoked(access.revocations, identity, session)
       const owner = await shared.sessionOwner(session)
       if (owner === undefined) throw new SluiceError('session_unknown')
       if (owner !== ownerOf(identity)) throw new SluiceError('session_foreign')
+      // A stream may go on for longer than a session is remembered.
+      await shared.claimSession(session, owner, SESSION_MS)
       // For the reconnects of an EventSource, whose URL holds the old ticket for ever.
       await access.tickets.renew(session, identity)
       const live = await shared.renew(session, writeIdentity(identity))

@@ -2,7 +2,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Identity } from '../auth/identity.js'
 import { compileRights, narrowed, type Rights, RightsFault } from '../auth/rights.js'
-import { TICKET_TTL_MS } from '../limits.js'
+import { CHANNELS_BYTES, TICKET_TTL_MS } from '../limits.js'
 import type { Body } from '../plugins/bodies.js'
 import { channelOf } from '../publish/channel.js'
 import { SluiceError } from '../wire/errors.js'
@@ -16,21 +16,25 @@ export function ticketRoutes(app: FastifyInstance, context: RouteContext): void 
   const { access, limits, now } = context
   const check = compileOptions(TicketBody)
 
-  app.post<{ Body: Body | undefined }>('/v1/tickets', async (request, reply) => {
-    const { sluiceIdentity: holder } = request
-    if (holder.kind === 'anonymous') throw new SluiceError('token_missing')
-    await access.spending.open(holder, request.ip)
-    const body = readJson<TicketBody>(request.body, check)
-    if (body === undefined) throw new SluiceError('body_invalid', { detail: 'There is no body' })
-    const origin = originOf(body, request)
-    const channels = Array.isArray(body.channels) ? body.channels.map(channelOf) : []
-    if (channels.length > limits.maxChannels) throw new SluiceError('channels_too_many')
-    await access.admit(holder, 'subscribe', channels, request.ip)
-    const identity = { ...holder, kind: 'ticket' as const, ...terms(holder, body, channels) }
-    const { ticket, redeemBy, expires } = await access.tickets.issue(identity, channels, origin)
-    reply.code(201).header('cache-control', 'no-store')
-    return { ticket, redeemBy, expires }
-  })
+  app.post<{ Body: Body | undefined }>(
+    '/v1/tickets',
+    { bodyLimit: CHANNELS_BYTES },
+    async (request, reply) => {
+      const { sluiceIdentity: holder } = request
+      if (holder.kind === 'anonymous') throw new SluiceError('token_missing')
+      await access.spending.open(holder, request.ip)
+      const body = readJson<TicketBody>(request.body, check)
+      if (body === undefined) throw new SluiceError('body_invalid', { detail: 'There is no body' })
+      const origin = originOf(body, request)
+      const channels = Array.isArray(body.channels) ? body.channels.map(channelOf) : []
+      if (channels.length > limits.maxChannels) throw new SluiceError('channels_too_many')
+      await access.admit(holder, 'subscribe', channels, request.ip)
+      const identity = { ...holder, kind: 'ticket' as const, ...terms(holder, body, channels) }
+      const { ticket, redeemBy, expires } = await access.tickets.issue(identity, channels, origin)
+      reply.code(201).header('cache-control', 'no-store')
+      return { ticket, redeemBy, expires }
+    },
+  )
 
   /** Whom the ticket is for, what it grants and until when. */
   function terms(

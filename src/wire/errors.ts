@@ -113,13 +113,13 @@ const TABLE = {
   },
   token_missing: {
     status: 401,
-    title: 'Nobody is named',
+    title: 'No credentials',
     advice: 'Send "Authorization: Bearer <token>", the cookie, or a ticket from POST /v1/tickets.',
   },
   token_invalid: {
     status: 401,
     title: 'The token is not accepted',
-    advice: 'Have your backend issue another one, signed with a key that the gateway knows.',
+    advice: 'Have your backend issue another one.',
   },
   token_expired: {
     status: 401,
@@ -139,7 +139,7 @@ const TABLE = {
   forbidden: {
     status: 403,
     title: 'Not allowed',
-    advice: 'The token does not grant this. What it grants stands in its claim.',
+    advice: 'Whoever issued the credentials decides what they grant.',
   },
   host_forbidden: {
     status: 403,

@@ -80,7 +80,11 @@ function own(): Record<string, string> {
 
 /** Page → cutter → nginx → gateway. */
 async function stage(t: Test, env: Record<string, string> = {}): Promise<Stage> {
-  const gateway = await startGatewayProcess({ ...own(), ...env })
+  const gateway = await startGatewayProcess({
+    ...own(),
+    SLUICE_TRUSTED_PROXIES: 'loopback',
+    ...env,
+  })
   t.teardown(gateway.stop)
   const nginx = await startNginx({ upstreams: [gateway.port] })
   t.teardown(nginx.stop)

@@ -217,3 +217,15 @@ t.test('every answer says what a browser must not do with it', async (t) => {
     t.equal(headers.server, undefined)
   }
 })
+
+t.test('without keys nobody is served through a proxy that isn’t trusted', async (t) => {
+  const { url } = await start(t)
+  for (const name of ['x-forwarded-for', 'forwarded', 'via', 'x-real-ip', 'x-forwarded-host']) {
+    const answer = await look(url, 'channel=a', { [name]: '127.0.0.1' })
+    t.match(answer, { status: 403, json: { code: 'forbidden' } }, name)
+  }
+  const behind = await start(t, { trustedProxies: ['loopback'] })
+  const from = (address: string) => look(behind.url, 'channel=a', { 'x-forwarded-for': address })
+  t.equal((await from('127.0.0.1')).status, 200)
+  t.equal((await from('203.0.113.7')).status, 403, 'whatever Host it writes')
+})

@@ -1,6 +1,7 @@
 /** Every limit of src/limits.ts: below it, at it, above it. */
 import { createServer } from 'node:http'
 import t, { type Test } from 'tap'
+import { countedAs } from '../../src/auth/addresses.js'
 import { loadConfig } from '../../src/config.js'
 import { LIMITS, type LimitName } from '../../src/limits.js'
 import { ask, post } from '../routes/support/ask.js'
@@ -282,7 +283,8 @@ onBothLogs(
 
 t.test('an upload that is too fast is slowed down, and loses nothing', async (t) => {
   let time = Date.now()
-  const config = locked({ publishRate: { amount: 50, ms: 500 } })
+  // Waiting for the rate is no silence of the sender's.
+  const config = locked({ publishRate: { amount: 50, ms: 500 }, uploadIdleMs: 200 })
   const { url } = await start(t, config, { now: () => time })
   const wire = await connect(url)
   t.teardown(wire.destroy)
@@ -299,11 +301,10 @@ t.test('an upload that is too fast is slowed down, and loses nothing', async (t)
   }
   const held = async () =>
     (await ask(`${url}/v1/channels?channel=chat:1`, { headers: bearer(KEY) })).json.events
-  // What has arrived together is let in together, and what is too much of it must be waited for.
-  send(0, 60)
-  await stream.find((block) => block.json?.data === 59)
-  send(60, 70)
-  for (let i = 0; i < 20; i++) t.equal(await held(), 60, 'nothing comes while no time passes')
+  // Let in piece by piece, a quarter of the rate at a time; what is too much must be waited for.
+  send(0, 70)
+  await stream.find((block) => block.json?.data === 51)
+  for (let i = 0; i < 20; i++) t.equal(await held(), 52, 'nothing comes while no time passes')
   time += 500
   await stream.find((block) => block.json?.data === 69)
   wire.write('0\r\n\r\n')
@@ -376,3 +377,42 @@ onBothLogs(
     t.equal(asked, 3)
   },
 )
+
+onBothLogs(
+  t,
+  'whoever has no right to it needn’t send a body, and nobody a huge one',
+  async (t, start) => {
+    const { url } = await start(locked())
+    const huge = JSON.stringify(
+      Object.fromEntries(Array.from({ length: 40_000 }, (_, i) => [i, 0])),
+    )
+    const session = { 'sluice-session': 'a-session-of-22-letters' }
+    for (const path of ['/v1/events/stream', '/v1/sessions/token']) {
+      t.match(await post(url + path, huge, session), { status: 401 }, `nameless at ${path}`)
+      const named = { ...session, ...bearer(await mint()) }
+      t.match(await post(url + path, huge, named), { status: 413 }, `named at ${path}`)
+    }
+    const reader = bearer(await mint({ channels: { 'chat:*': ['subscribe'] } }))
+    t.match(await post(`${url}/v1/events`, huge, reader), { status: /^(403|413)$/ })
+    t.match(await post(`${url}/v1/events`, '[1]', reader), { status: 403 }, 'before it is read')
+    const wide = Array.from({ length: 900 }, (_, i) => `chat:${'x'.repeat(100)}${i}`)
+    const ticket = await post(`${url}/v1/tickets`, { channels: wide }, bearer(await mint()))
+    t.match(ticket, {
+      status: 400,
+      json: { code: 'option_invalid', detail: /takes \d+ characters/ },
+    })
+  },
+)
+
+t.test('an address is counted by one name, however it is spelled', async (t) => {
+  const same: [string, string][] = [
+    ['203.0.113.5', '203.0.113.5:1234'],
+    ['203.0.113.5', '::ffff:203.0.113.5'],
+    ['2001:db8::1', '2001:0db8:0:0:ffff::2'],
+    ['2001:db8::1', '[2001:db8::9]:443'],
+    ['unknown', 'whatever'],
+  ]
+  for (const [a, b] of same) t.equal(countedAs(a), countedAs(b), `${a} ${b}`)
+  t.not(countedAs('2001:db8::1'), countedAs('2001:db8:0:1::1'))
+  t.not(countedAs('203.0.113.5'), countedAs('203.0.113.6'))
+})

@@ -223,3 +223,37 @@ onBothLogs(t, 'a ticket for nothing is told what is missing', async (t, start) =
   const answer = await post(`${url}/v1/tickets`, { subject: 'alice' }, bearer(KEY))
   t.match(answer, { status: 400, json: { detail: /^Option "channels" is missing: / } })
 })
+
+onBothLogs(t, 'a ticket and somebody’s session are not that somebody', async (t, start) => {
+  const { url } = await start(locked())
+  const channels = { 'chat:*': ['subscribe'], 'user:{sub}': ['subscribe'] }
+  const alice = await mint({ channels })
+  const session = FIRST.slice('session='.length)
+  const own = await ticketFor(url, alice, { channels: ['user:alice'] })
+  t.equal((await look(url, `ticket=${own.ticket}&${FIRST}`)).status, 200)
+  const headers = { ...bearer(alice), 'sluice-session': session }
+  t.equal((await post(`${url}/v1/sessions/token`, {}, headers)).status, 202)
+  const bobs = await ticketFor(url, await mint({ sub: 'bob', channels }), {
+    channels: ['user:bob'],
+  })
+  for (const channel of ['user:alice', 'user:bob']) {
+    const answer = await look(url, `ticket=${bobs.ticket}&${FIRST}&channel=${channel}`)
+    t.match(answer.status, /^40[13]$/, channel)
+  }
+})
+
+onBothLogs(t, 'a renewal makes a ticket last, and no wider', async (t, start) => {
+  const { url } = await start(locked())
+  const wide = await mint({ channels: { '**': ['subscribe'] } })
+  const { ticket } = await ticketFor(url, wide, { channels: ['chat:1', 'chat:2'] })
+  const query = `ticket=${ticket}&${FIRST}`
+  t.equal((await look(url, query)).status, 200)
+  const renewed = { 'sluice-session': FIRST.slice('session='.length) }
+  const renew = async (token: string) =>
+    (await post(`${url}/v1/sessions/token`, {}, { ...renewed, ...bearer(token) })).status
+  t.equal(await renew(wide), 202)
+  t.equal((await look(url, `${query}&channel=secret`)).status, 403)
+  t.equal(await renew(await mint({ channels: { 'chat:1': ['subscribe'] } })), 202)
+  t.equal((await look(url, `${query}&channel=chat:1`)).status, 200)
+  t.equal((await look(url, `${query}&channel=chat:2`)).status, 403, 'what the fresh token lacks')
+})

@@ -231,3 +231,28 @@ onBothLogs(
     }
   },
 )
+
+onBothLogs(t, 'a cookie that only looks like ours is another', async (t, start) => {
+  const { url } = await start(locked())
+  const token = await mint()
+  // A neighbouring host may set a name with U+00A0 before it; it may not set one that begins with __Host-.
+  for (const before of ['\u00a0', '\u00a0 ', 'x']) {
+    const answer = await look(url, 'channel=chat:1', { cookie: `${before}__Host-sluice=${token}` })
+    t.match(answer, { status: 401, json: { code: 'token_missing' } })
+  }
+})
+
+onBothLogs(
+  t,
+  'an exp in milliseconds is no time, and a jti that can’t be revoked is none',
+  async (t, start) => {
+    const { url } = await start(locked())
+    const exp = (Date.now() / 1000) * 1000
+    t.match(await look(url, 'channel=chat:1', bearer(await mint({ exp }))), {
+      ...UNVERIFIED,
+      json: { detail: /seconds/ },
+    })
+    const jti = 'x'.repeat(257)
+    t.match(await look(url, 'channel=chat:1', bearer(await mint({ jti }))), UNVERIFIED)
+  },
+)

@@ -28,7 +28,8 @@ export async function startFleet(
   const start = async (index: number): Promise<void> => {
     while (!stopped) {
       try {
-        const own = { ...env, SLUICE_PORT: String(ports[index]) }
+        const trust = { SLUICE_TRUSTED_PROXIES: 'loopback' }
+        const own = { ...trust, ...env, SLUICE_PORT: String(ports[index]) }
         running[index] = await startGatewayProcess(own)
         return
       } catch (error) {

@@ -1,8 +1,10 @@
 /** What is asked at the door of the event resources, in its order. */
 import type { FastifyRequest } from 'fastify'
+import type { Access } from '../../auth/access.js'
 import type { EndReason } from '../../auth/audience.js'
 import type { Identity } from '../../auth/identity.js'
 import { checkRevoked } from '../../auth/revocations.js'
+import type { Admitted } from '../../auth/tickets.js'
 import type { Reach } from '../../hub/origin.js'
 import { SESSION_MS } from '../../limits.js'
 import type { Draft } from '../../log/log.js'
@@ -31,8 +33,7 @@ export async function admitReader(
   const { access, now } = context
   const { session } = subscription
   const { identity, channels } = await whoReads(context, subscription, request)
-  for (const channel of channels) access.demand(identity, 'subscribe', channel)
-  // Before the hook: its "no" costs a backend as much as a "yes".
+  // First of all: a "no" costs as much as a "yes", here and where the hook is asked.
   await access.spending.open(identity, request.ip)
   await access.admit(identity, 'subscribe', channels, request.ip)
   checkRevoked(access.revocations, identity, session)
@@ -52,16 +53,27 @@ async function whoReads(
   request: FastifyRequest,
 ): Promise<{ identity: Identity; channels: readonly string[] }> {
   if (ticket === undefined) return { identity: request.sluiceIdentity, channels }
-  access.spending.guess(request.ip)
-  const page = pageOf(request.headers)
-  const admitted = await access.tickets.redeem(ticket, session!, page).catch((error: unknown) => {
-    if ((error as SluiceError).code === 'ticket_invalid') access.spending.guessed(request.ip)
-    throw error
-  })
+  const admitted = await redeem(access, ticket, session!, request)
   const named = channels.length > 0 ? channels : admitted.channels
   if (named.length === 0) throw new SluiceError('channel_missing')
   if (named.length > limits.maxChannels) throw new SluiceError('channels_too_many')
   return { identity: admitted.identity, channels: named }
+}
+
+/** Redeems a ticket; whoever comes with too many that are none is sent away unheard. */
+export async function redeem(
+  { spending, tickets }: Access,
+  ticket: string,
+  session: string,
+  { ip, headers }: FastifyRequest,
+): Promise<Admitted> {
+  spending.guess(ip)
+  try {
+    return await tickets.redeem(ticket, session, pageOf(headers))
+  } catch (error) {
+    if ((error as SluiceError).code === 'ticket_invalid') spending.guessed(ip)
+    throw error
+  }
 }
 
 /** Who a session belongs to, as one text. */

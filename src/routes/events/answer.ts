@@ -1,4 +1,5 @@
 /** One subscription, answered as a stream, a finite stream or a long poll. */
+import { randomBytes } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { EndReason, Member } from '../../auth/audience.js'
 import { namesEventStream, negotiate } from '../../http/accept.js'
@@ -77,12 +78,16 @@ export function createAnswers(context: RouteContext): Answers {
 
   async function stream(
     { from, format, presented }: Subscription,
-    { identity, channels, session, reach, does = 'subscribe' }: Reading,
+    { identity, channels, session: own, reach, does = 'subscribe' }: Reading,
     request: FastifyRequest,
     reply: FastifyReply,
     more: Readonly<Record<string, string>> = {},
   ): Promise<FastifyReply> {
     if (from === 'end') return reply.code(204).send()
+    // The last look before there is one more: letting somebody in takes its time.
+    if (hub.crowded) throw new SluiceError('streams_exhausted', { retryAfter: 30 })
+    // Of the stream alone where it has none: what `stream.ready` shows can be revoked.
+    const session = own ?? randomBytes(16).toString('base64url')
     const leaveSeat = access.seats.take(identity, request.ip)
     let leaveAudience = () => {}
     const onClosed = () => {
@@ -107,7 +112,7 @@ export function createAnswers(context: RouteContext): Answers {
       end: (reason, again) => stream.bye(reason, again),
       expiring: (expires) => stream.tellExpiring(expires),
     }
-    if (identity.kind !== 'open' || session !== undefined) {
+    if (identity.kind !== 'open' || own !== undefined) {
       leaveAudience = access.audience.enter(member)
     }
     // What hooks have set (CORS) must not get lost with the reply.
@@ -128,6 +133,7 @@ export function createAnswers(context: RouteContext): Answers {
     request: FastifyRequest,
   ): Promise<PollAnswer | undefined> {
     if (from === 'end') return undefined
+    if (hub.crowded) throw new SluiceError('streams_exhausted', { retryAfter: 30 })
     const leaveSeat = access.seats.take(identity, request.ip)
     const gone = new AbortController()
     let ended: EndReason | undefined

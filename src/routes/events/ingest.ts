@@ -27,6 +27,8 @@ export interface Ingestion {
   /** Item i has the key `k/i`. */
   readonly key: string | undefined
   readonly source: DraftSource
+  /** Items that are let in at once, where their sender is paced. */
+  readonly stride: number
   /** Resolves when these may be published; rejects where they may not. */
   readonly admit: (drafts: readonly Draft[]) => void | Promise<void>
   readonly publish: (drafts: readonly Draft[]) => Promise<Receipt[]>
@@ -49,7 +51,7 @@ export interface Ingested {
 
 /** Appends until the body ends. Rejects with a SluiceError that says how many were appended. */
 export async function ingest(ingestion: Ingestion): Promise<Ingested> {
-  const { admit, publish, maxBytes, signal } = ingestion
+  const { admit, publish, maxBytes, signal, stride } = ingestion
   const items = ingestion.type === 'ndjson' ? ndjsonItems(ingestion) : sseItems(ingestion)
   let appended = 0
   let duplicates = 0
@@ -57,8 +59,14 @@ export async function ingest(ingestion: Ingestion): Promise<Ingested> {
   let last: Position | null = null
 
   /** Appends what a chunk completed, in order, as groups of their own; waits for all of them, so that a fast producer can't outrun the log. */
-  async function take(drafts: readonly Draft[]): Promise<void> {
-    if (drafts.length > 0) await admit(drafts)
+  async function take(all: readonly Draft[]): Promise<void> {
+    for (let from = 0; from < all.length; from += stride) {
+      await takeSome(all.slice(from, from + stride))
+    }
+  }
+
+  async function takeSome(drafts: readonly Draft[]): Promise<void> {
+    await admit(drafts)
     signal.throwIfAborted()
     for (const settled of await Promise.allSettled(drafts.map((draft) => publish([draft])))) {
       if (settled.status === 'rejected') throw settled.reason
@@ -106,8 +114,9 @@ async function* whileItMay({ stream, idleMs, signal }: Ingestion): AsyncGenerato
   const chunks = stream.iterator({ destroyOnReturn: false })[Symbol.asyncIterator]()
   let idle: NodeJS.Timeout | undefined
   let onAbort = () => {}
+  let onIdle = () => {}
   const over = new Promise<never>((_, reject) => {
-    idle = setTimeout(() => reject(new SluiceError('body_timeout')), idleMs)
+    onIdle = () => reject(new SluiceError('body_timeout'))
     onAbort = () => reject(signal.reason)
   })
   signal.addEventListener('abort', onAbort)
@@ -115,12 +124,12 @@ async function* whileItMay({ stream, idleMs, signal }: Ingestion): AsyncGenerato
   over.catch(() => {})
   try {
     for (;;) {
+      // Only while its next word is waited for: what the log or the rate takes is no silence of the sender's.
+      idle = setTimeout(onIdle, idleMs)
       const next = await Promise.race([chunks.next(), over])
+      clearTimeout(idle)
       if (next.done === true) return
-      idle?.refresh()
       yield next.value as Buffer
-      // Waiting for the rate is no silence of the sender's.
-      idle?.refresh()
     }
   } finally {
     clearTimeout(idle)

@@ -1,5 +1,6 @@
 /** `POST /v1/events`: publish. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { BYTES_AN_EVENT } from '../../limits.js'
 import type { Draft, Receipt } from '../../log/log.js'
 import type { Body } from '../../plugins/bodies.js'
 import {
@@ -19,6 +20,9 @@ import type { RouteContext } from '../context.js'
 import { PublishOptions } from '../schemas.js'
 import { admitEvents, endedBy } from './admission.js'
 import { ingest } from './ingest.js'
+
+/** Characters of an event object beside its data: names, and white space. */
+const AROUND_DATA = 4 * 1024
 
 type PublishRequest = FastifyRequest<{ Querystring: PublishOptions; Body: Body | undefined }>
 
@@ -44,6 +48,7 @@ export function publishRoutes(app: FastifyInstance, context: RouteContext): void
     const key = header === undefined ? undefined : checkedKey(header)
     switch (body?.type) {
       case 'json':
+        checkSize(body.text, defaults !== undefined)
         if (defaults === undefined) return publishObjects(body.text, key, source, request, reply)
         return publishOne(draftOf(checkedJson(body.text), defaults, key, source), request, reply)
       case 'text':
@@ -55,6 +60,16 @@ export function publishRoutes(app: FastifyInstance, context: RouteContext): void
       default:
         throw new SluiceError('body_invalid', { detail: 'There is no body' })
     }
+  }
+
+  /** One event is never larger than an event may be: known before it is read. */
+  function checkSize(text: string, isData: boolean): void {
+    const room = limits.maxEventBytes + (isData ? 0 : AROUND_DATA)
+    if (text.length <= room || (!isData && /^\s*\[/.test(text)) || text.trim().length <= room)
+      return
+    throw new SluiceError('event_too_large', {
+      detail: `At most ${limits.maxEventBytes} bytes of data`,
+    })
   }
 
   async function publishOne(
@@ -75,6 +90,11 @@ export function publishRoutes(app: FastifyInstance, context: RouteContext): void
     request: PublishRequest,
     reply: FastifyReply,
   ): Promise<FastifyReply> {
+    const { sluiceIdentity: identity } = request
+    if (!identity.rights.mayAnywhere('publish')) access.demand(identity, 'publish')
+    // Paid before it is read, for reading is what it costs.
+    const bulk = Math.floor(text.length / BYTES_AN_EVENT)
+    if (bulk > 0) await access.spending.read(identity, request.ip, bulk)
     const { drafts, array } = draftsOfObjects(text, key, source)
     await admitEvents(context, request, drafts)
     const receipts = await hub.publish(drafts)
@@ -97,6 +117,7 @@ export function publishRoutes(app: FastifyInstance, context: RouteContext): void
     const done = hub.hold()
     const upload = ingest({
       ...{ type, stream: request.raw, defaults, key, source, signal: ended.signal },
+      stride: access.spending.stride(request.sluiceIdentity),
       admit: (drafts) => admitEvents(context, request, drafts, true),
       publish: (drafts) => hub.publish(drafts),
       idleMs: limits.uploadIdleMs,

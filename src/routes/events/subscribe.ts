@@ -1,5 +1,6 @@
 /** `GET /v1/events` and `POST /v1/events/stream`: subscribe. */
 import type { FastifyInstance } from 'fastify'
+import { CHANNELS_BYTES } from '../../limits.js'
 import type { Body } from '../../plugins/bodies.js'
 import { SluiceError } from '../../wire/errors.js'
 import { readJson } from '../body.js'
@@ -29,7 +30,7 @@ export function subscribeRoutes(app: FastifyInstance, context: RouteContext): vo
 
   app.post<{ Body: Body | undefined }>(
     '/v1/events/stream',
-    { config: { tickets: true } },
+    { config: { tickets: true }, bodyLimit: CHANNELS_BYTES },
     (request, reply) => {
       const options = readJson<SubscribeOptions>(request.body, checkBody, textNumbers)
       if (options === undefined) throw new SluiceError('media_type_unsupported')

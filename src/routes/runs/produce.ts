@@ -2,6 +2,7 @@
  * Push: `PUT /v1/runs/{id}` with a streamed body, or `POST …/events` and `…/end` item by item.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { OPTIONS_BYTES } from '../../limits.js'
 import type { Body } from '../../plugins/bodies.js'
 import { checkedKey, type DraftSource, draftOf } from '../../publish/drafts.js'
 import type { RunEvent } from '../../runs/format.js'
@@ -83,6 +84,7 @@ export function produceRoutes(app: FastifyInstance, context: RouteContext): void
         ...{ type, stream: raw, key, signal: ended.signal, nameOf: carried },
         defaults: { channel, name: DEFAULT_NAME, ephemeral: false },
         source: sourceOf(),
+        stride: access.spending.stride(identity),
         admit: (drafts) => access.spending.publish(identity, request.ip, drafts, true, () => {}),
         publish: (drafts) =>
           producer.append(
@@ -151,24 +153,32 @@ export function produceRoutes(app: FastifyInstance, context: RouteContext): void
     return heldBy(id, request, leaseMs)
   }
 
-  app.post<{ Body: Body | undefined }>('/v1/runs/:id/end', async (request: Produce) => {
-    const id = runIdOf(request)
-    demandGenerate(context, request, id)
-    const body = readJson<RunEndBody>(request.body, checkEnd) ?? {}
-    const run = await runs.get(id)
-    if (run === undefined) throw new SluiceError('run_unknown')
-    checkProducer(run, request)
-    if (run.state !== 'running') return runJson(run)
-    const resumed = await runs.resume(id)
-    if (resumed.kind === 'unknown') throw new SluiceError('run_unknown')
-    if (resumed.kind === 'exists') return runJson(resumed.run)
-    const { state = 'done', error } = body
-    const fault = error ?? { code: 'producer_error', message: 'Its producer says that it failed' }
-    const ended = await resumed.producer.finish(
-      state === 'done' ? { as: 'said' } : state === 'error' ? { as: state, fault } : { as: state },
-    )
-    return runJson(ended ?? ({ ...run, state } satisfies Run))
-  })
+  app.post<{ Body: Body | undefined }>(
+    '/v1/runs/:id/end',
+    { bodyLimit: OPTIONS_BYTES },
+    async (request: Produce) => {
+      const id = runIdOf(request)
+      demandGenerate(context, request, id)
+      const body = readJson<RunEndBody>(request.body, checkEnd) ?? {}
+      const run = await runs.get(id)
+      if (run === undefined) throw new SluiceError('run_unknown')
+      checkProducer(run, request)
+      if (run.state !== 'running') return runJson(run)
+      const resumed = await runs.resume(id)
+      if (resumed.kind === 'unknown') throw new SluiceError('run_unknown')
+      if (resumed.kind === 'exists') return runJson(resumed.run)
+      const { state = 'done', error } = body
+      const fault = error ?? { code: 'producer_error', message: 'Its producer says that it failed' }
+      const ended = await resumed.producer.finish(
+        state === 'done'
+          ? { as: 'said' }
+          : state === 'error'
+            ? { as: state, fault }
+            : { as: state },
+      )
+      return runJson(ended ?? ({ ...run, state } satisfies Run))
+    },
+  )
 
   function sourceOf(): DraftSource {
     return { sender: undefined, maxEventBytes: limits.maxEventBytes }

@@ -4,8 +4,9 @@ import type { Identity } from '../../auth/identity.js'
 import { runChannel } from '../../runs/run.js'
 import { SluiceError } from '../../wire/errors.js'
 import type { RouteContext } from '../context.js'
+import { redeem } from '../events/admission.js'
 import { createAnswers } from '../events/answer.js'
-import { lastEventIdOf, pageOf, publicSession, readSubscription } from '../events/request.js'
+import { lastEventIdOf, publicSession, readSubscription } from '../events/request.js'
 import { RunReadOptions, RunStopOptions, type SubscribeOptions } from '../schemas.js'
 import { runIdOf, runJson } from './common.js'
 
@@ -57,8 +58,10 @@ export function readRoutes(app: FastifyInstance, context: RouteContext): void {
   app.post<{ Querystring: RunStopOptions }>(
     '/v1/runs/:id/stop',
     { config: { tickets: true }, schema: { querystring: RunStopOptions } },
-    async (request) => {
+    async (request, reply) => {
       const id = runIdOf(request)
+      // A beacon of another origin's page asks for an answer that it never sees.
+      reply.header('cross-origin-resource-policy', 'cross-origin')
       access.demand(await whoStops(request), 'stop', runChannel(id))
       const run = await runs.requestStop(id)
       if (run === undefined) throw new SluiceError('run_unknown')
@@ -71,7 +74,6 @@ export function readRoutes(app: FastifyInstance, context: RouteContext): void {
   ): Promise<Identity> {
     const { ticket, session = ticket } = request.query
     if (ticket === undefined || session === undefined) return request.sluiceIdentity
-    const page = pageOf(request.headers)
-    return (await access.tickets.redeem(ticket, publicSession(session), page)).identity
+    return (await redeem(access, ticket, publicSession(session), request)).identity
   }
 }

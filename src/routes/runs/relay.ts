@@ -123,7 +123,7 @@ export function relayRoutes(
       const answer = await open(target, request)
       if (answer.status !== 200 || !isEventStream(answer.headers)) {
         await producer?.discard()
-        return passThrough(answer, reply)
+        return passThrough(answer, reply, done)
       }
       producer ??= await begin(target, id, request)
       if (producer === undefined) {
@@ -155,7 +155,12 @@ export function relayRoutes(
     }
   }
 
-  function passThrough(answer: UpstreamAnswer, reply: FastifyReply): FastifyReply {
+  /** `done`: it has passed, or nobody takes it any more. */
+  function passThrough(
+    answer: UpstreamAnswer,
+    reply: FastifyReply,
+    done: () => void,
+  ): FastifyReply {
     if (isForOperator(answer.status)) {
       answer.abort()
       logger.warn({ status: answer.status }, 'relay: the upstream refuses the gateway')
@@ -164,7 +169,7 @@ export function relayRoutes(
     return reply
       .code(answer.status)
       .headers({ 'cache-control': 'no-store', ...headersToCaller(answer.headers) })
-      .send(Readable.from(answer.body))
+      .send(Readable.from(answer.body).once('close', done))
   }
 
   /** The run as its upstream writes it, from its first event on, with ids added. */
