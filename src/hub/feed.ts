@@ -21,8 +21,8 @@ import {
 } from './pages.js'
 import type { Share } from './share.js'
 
-/** Where and why a channel ended. */
-export type End = Pick<EndEntry, 'order' | 'tag' | 'reason'>
+/** Where and why a channel ended. `prev`: order of the entry before, where the end itself was read. */
+export type End = Pick<EndEntry, 'order' | 'tag' | 'reason'> & { readonly prev?: number }
 
 /** What came on a feed in one turn of the event loop, ready for sockets. */
 export interface Batch {
@@ -154,12 +154,13 @@ export class Feed implements PageOwner {
       for (const entry of read.entries) page = this.#append(page, entry, hint)
     }
     if (!contiguous) return
-    if (read.closed !== undefined) {
+    const last = read.entries.at(-1)
+    if (last?.kind === 'end') this.ended = last
+    else if (read.closed !== undefined && this.ended?.order !== read.closed.position.order) {
       const { position, reason } = read.closed
       this.ended = { order: position.order, tag: position.tag, reason }
     }
     if (!read.complete) return
-    const last = read.entries.at(-1)
     // The tail may have begun meanwhile; what was read reaches into it then, and stays a page.
     if (this.#tail === undefined && present === undefined) this.#tail = page
     else if (this.#tail === undefined) this.#adoptTail(emptyPage(last?.order ?? before, tag))

@@ -112,7 +112,17 @@ export class Share {
 
   /** Whether every channel is closed and read to its end. */
   get exhausted(): boolean {
-    return this.feeds.every((feed) => feed.ended !== undefined && this.at(feed) >= feed.ended.order)
+    return this.feeds.every((feed) => feed.ended !== undefined && this.at(feed) >= this.#last(feed))
+  }
+
+  /**
+   * Order after which nothing more is said of a channel that has ended. In raw data no event tells the
+   * end, only an `id:` line does, and there are clients that keep no id but that of an event (`eventsource`
+   * 4 is one): they would come back from the last event for ever.
+   */
+  #last({ ended }: Feed): number {
+    const { order = 0, prev = 0 } = ended ?? {}
+    return (this.stream.format === 'raw' && prev) || order
   }
 
   /** A batch of one channel, for a share that is live. */

@@ -190,6 +190,27 @@ t.test(
 )
 
 t.test(
+  'of raw data the last event is the end: there are clients that keep no other id',
+  async (t) => {
+    const { hub, publish, log } = await stage(t)
+    await publish('a', 1, 2)
+    const { first, last } = (await log.info('a'))!
+    await log.close('a', 'done')
+    await settled()
+    const kinds = async (format: 'raw' | 'envelope') => {
+      const openings = [first, last].map((position) =>
+        hub.openStream({ channels: ['a'], format, from: { cursor: new Map([[0, position!]]) } }),
+      )
+      const opened = await Promise.all(openings)
+      for (const one of opened) if (one.kind === 'stream') one.stream.close()
+      return opened.map(({ kind }) => kind)
+    }
+    t.same(await kinds('raw'), ['stream', 'exhausted'])
+    t.same(await kinds('envelope'), ['stream', 'stream'], 'they are told the end')
+  },
+)
+
+t.test(
   'an end that the reader has not been told is told before anything is called finished',
   async (t) => {
     const { open, publish, log } = await stage(t)
