@@ -1,6 +1,9 @@
 /** The relay: an upstream's stream becomes a run, everything else passes. */
+import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import t, { type Test } from 'tap'
+import { loadConfig } from '../../src/config.js'
+import { startGateway } from '../../src/server.js'
 import { bearer, locked, mint } from '../http/support/locked.js'
 import { ask, post } from './support/ask.js'
 import { onBothLogs, type Start, stopRedis } from './support/start.js'
@@ -35,9 +38,10 @@ async function stage(t: Test, start: Start, config: Parameters<Start>[0] = {}, m
     allow: ['POST /v1/chat/completions', 'GET /v1/models'],
     ...more,
   }
-  const { url } = await start({ ...config, upstreams: { llm: upstream } })
+  const { url, close } = await start({ ...config, upstreams: { llm: upstream } })
   return {
     url,
+    close,
     port,
     asked,
     relay: `${url}/v1/relay/llm/v1/chat/completions`,
@@ -269,6 +273,28 @@ onBothLogs(
     }
   },
 )
+
+t.test('what has passed holds no shutdown up', async (t) => {
+  // Longer than a test may take.
+  const gateway = await stage(
+    t,
+    (config) => startGateway({ ...loadConfig(), port: 0, ...config }),
+    {
+      drainMs: 300_000,
+    },
+  )
+  const { relay, asked, onAsk, close } = gateway
+  onAsk(({ response }) => response.writeHead(400).end('no'))
+  t.equal((await post(relay, {})).status, 400)
+  onAsk(({ response }) => response.writeHead(401).end('no'))
+  t.equal((await post(relay, {})).status, 502)
+  // Nobody takes it to its end.
+  onAsk(({ response }) => response.writeHead(200).write('the beginning'))
+  const caller = await call(relay)
+  caller.close()
+  await once(asked.at(-1)!.response, 'close')
+  await close()
+})
 
 onBothLogs(
   t,

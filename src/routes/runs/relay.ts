@@ -166,10 +166,16 @@ export function relayRoutes(
       logger.warn({ status: answer.status }, 'relay: the upstream refuses the gateway')
       throw new SluiceError('upstream_failed')
     }
+    // A caller that leaves leaves this: an iterator that waits for its upstream can't be ended otherwise.
+    reply.raw.once('close', answer.abort)
+    const body = Readable.from(answer.body).once('close', () => {
+      answer.abort()
+      done()
+    })
     return reply
       .code(answer.status)
       .headers({ 'cache-control': 'no-store', ...headersToCaller(answer.headers) })
-      .send(Readable.from(answer.body).once('close', done))
+      .send(body)
   }
 
   /** The run as its upstream writes it, from its first event on, with ids added. */
