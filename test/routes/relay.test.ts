@@ -133,6 +133,25 @@ onBothLogs(t, 'a caller that leaves ends nothing', async (t, start) => {
   t.equal(again.status, 409)
 })
 
+onBothLogs(t, 'nor does one that leaves before its upstream answers', async (t, start) => {
+  const { url, relay, next } = await stage(t, start)
+  const leaving = new AbortController()
+  const headers = { 'content-type': 'application/json', 'sluice-run': 'chosen' }
+  const question = { method: 'POST', headers, body: '{}', signal: leaving.signal }
+  const left = t.rejects(ask(relay, question))
+  const { response } = await next()
+  leaving.abort()
+  await left
+  // On another connection, and so after the end of that one.
+  await ask(`${url}/healthz`)
+  response.writeHead(200, SSE)
+  response.write(piece('a'))
+  response.end(piece('b') + DONE)
+  const late = await open(`${url}/v1/runs/chosen/events`)
+  t.equal(await late.over(), 'end')
+  t.match((await ask(`${url}/v1/runs/chosen`)).json, { state: 'done', text: 'ab' })
+})
+
 onBothLogs(t, 'the same key is the same run, and asks the upstream once', async (t, start) => {
   const { relay, asked, next, onAsk } = await stage(t, start)
   const key = { 'idempotency-key': 'k' }

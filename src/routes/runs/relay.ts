@@ -116,11 +116,11 @@ export function relayRoutes(
     reply: FastifyReply,
     held?: Producer,
   ): Promise<FastifyReply> {
-    // Detached from here on: a caller that leaves ends nothing.
     const done = hub.hold()
     let producer = held
+    let answer: UpstreamAnswer
     try {
-      const answer = await open(target, request)
+      answer = await open(target, request)
       if (answer.status !== 200 || !isEventStream(answer.headers)) {
         await producer?.discard()
         return passThrough(answer, reply, done)
@@ -130,14 +130,15 @@ export function relayRoutes(
         answer.abort()
         throw new SluiceError('run_exists')
       }
-      producer.expect(target.upstream.format ?? detectByHead(answer.headers, target.path))
-      void pump({ ...{ runs, producer, answer, logger }, upstream: target.upstream }).finally(done)
-      return readFrom(id, request, reply, headersToCaller(answer.headers))
     } catch (error) {
       done()
       await producer?.discard().catch(() => {})
       throw error
     }
+    producer.expect(target.upstream.format ?? detectByHead(answer.headers, target.path))
+    // Detached from here on: a caller that leaves ends nothing, one that has left already neither.
+    void pump({ ...{ runs, producer, answer, logger }, upstream: target.upstream }).finally(done)
+    return readFrom(id, request, reply, headersToCaller(answer.headers))
   }
 
   async function open(target: Target, request: RelayRequest): Promise<UpstreamAnswer> {
