@@ -95,11 +95,11 @@ export function createProducer(options: ProducerOptions): Producer {
       return { channel, name, data: JSON.stringify(data), key: keys[i], fence }
     })
     const receipts = await publish(drafts)
-    for (const [i, { duplicate }] of receipts.entries()) {
-      if (duplicate) continue
+    receipts.forEach(({ duplicate }, i) => {
+      if (duplicate) return
       events++
       reading.feed(list[i]!)
-    }
+    })
     return receipts
   }
 
