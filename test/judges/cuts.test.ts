@@ -34,8 +34,10 @@ async function judge(t: Test, stage: Stage, reader: Reader, name: string): Promi
     () => random.choose(stage.gateways, 1)[0]!,
     budgets(reader, tokens, planned, random),
   )
-  const fault = await reader.read(line.url, name, random.choose(stage.gateways, 1)[0]!.url).then(
-    (text) => difference(text, tokens.join('')),
+  const gateway = random.choose(stage.gateways, 1)[0]!.url
+  const seen = { text: '' }
+  const fault = await reader.read({ line: line.url, gateway, name, seen }).then(
+    () => difference(seen.text, tokens.join('')),
     (error: Error) => `${error.stack}`,
   )
   const { cuts } = line

@@ -7,16 +7,24 @@ import type { RunFormat } from '../../../src/runs/run.js'
 import { PlainChat } from './chat.js'
 import { again, chatTransport, resumed, resuming } from './recipes.js'
 
+export interface Asking {
+  /** What is asked, over a line that is cut. */
+  readonly line: string
+  /** For a request that isn't the client's own, and is not cut. */
+  readonly gateway: string
+  /** Name of the generation, and of its run. */
+  readonly name: string
+  /** The text that the client has so far. */
+  readonly seen: { text: string }
+}
+
 export interface Reader {
   readonly client: string
   readonly format: RunFormat
   /** Whether each connection begins again at the first token, or goes on after the last. */
   readonly reads: 'again' | 'on'
-  /**
-   * Resolves with the text that the client ends with; rejects where it tells of an error. `gateway`: for
-   * a request that isn't the client's own, and is not cut.
-   */
-  read(line: string, name: string, gateway: string): Promise<string>
+  /** Resolves where the client takes the text for whole; rejects where it tells of an error. */
+  read(asking: Asking): Promise<unknown>
 }
 
 /** ms: that of the recipe is for lines that don't come back at once. */
@@ -30,84 +38,86 @@ const openai = (line: string, more: object = {}) =>
 const anthropic = (line: string, more: object = {}) =>
   new Anthropic({ baseURL: relay(line), apiKey: 'none', ...more })
 
+const QUESTION: UIMessage = { id: 'q', role: 'user', parts: [{ type: 'text', text: 'Hello' }] }
+
+/** The run of a generation: a chat has one for each question. */
+export function runOf({ format }: Reader, name: string): string {
+  return format === 'ai-sdk' ? `${name}:${QUESTION.id}` : name
+}
+
 export const READERS: readonly Reader[] = [
   {
     ...{ client: 'openai: chat completions', format: 'openai.chat', reads: 'again' },
-    read: (line, name) =>
+    read: ({ line, name, seen }) =>
       again(async () => {
-        let text = ''
+        seen.text = ''
         const stream = await openai(line).chat.completions.create(
           { model: name, messages, stream: true },
           keyed(name),
         )
-        for await (const chunk of stream) text += chunk.choices[0]?.delta.content ?? ''
-        return text
+        for await (const chunk of stream) seen.text += chunk.choices[0]?.delta.content ?? ''
       }),
   },
   {
     ...{ client: 'openai: chat completions, helper', format: 'openai.chat', reads: 'on' },
-    async read(line, name) {
+    async read({ line, name, seen }) {
       const { chat } = openai(line, { fetch: resuming(WAIT) })
       const stream = chat.completions.stream({ model: name, messages }, keyed(name))
-      return (await stream.finalChatCompletion()).choices[0]!.message.content ?? ''
+      seen.text = (await stream.finalChatCompletion()).choices[0]!.message.content ?? ''
     },
   },
   {
     ...{ client: 'openai: responses', format: 'openai.responses', reads: 'on' },
-    async read(line, name) {
-      let text = ''
+    async read({ line, name, seen }) {
       const { responses } = openai(line, { fetch: resuming(WAIT) })
       const stream = await responses.create(
         { model: name, input: 'Hello', stream: true },
         keyed(name),
       )
       for await (const event of stream) {
-        if (event.type === 'response.output_text.delta') text += event.delta
+        if (event.type === 'response.output_text.delta') seen.text += event.delta
       }
-      return text
     },
   },
   {
     ...{ client: 'anthropic: helper', format: 'anthropic', reads: 'again' },
-    read: (line, name) =>
+    read: ({ line, name, seen }) =>
       again(async () => {
         const stream = anthropic(line).messages.stream(
           { model: name, messages, max_tokens: 500 },
           keyed(name),
         )
-        return stream.finalText()
+        seen.text = await stream.finalText()
       }),
   },
   {
     ...{ client: 'anthropic', format: 'anthropic', reads: 'on' },
-    async read(line, name) {
-      let text = ''
+    async read({ line, name, seen }) {
       const stream = await anthropic(line, { fetch: resuming(WAIT) }).messages.create(
         { model: name, messages, max_tokens: 500, stream: true },
         keyed(name),
       )
       for await (const event of stream) {
         if (event.type !== 'content_block_delta') continue
-        if (event.delta.type === 'text_delta') text += event.delta.text
+        if (event.delta.type === 'text_delta') seen.text += event.delta.text
       }
-      return text
     },
   },
   {
     ...{ client: 'useChat: the same page', format: 'ai-sdk', reads: 'again' },
-    async read(line, name) {
+    async read({ line, name, seen }) {
       const chat = new PlainChat(name, chatTransport(line, 'llm/api/chat'))
-      await chat.sendMessage({ text: 'Hello' })
+      await chat.sendMessage(QUESTION)
       await resumed(chat)
+      seen.text = chat.text
       if (chat.error !== undefined) throw chat.error
-      return chat.text
     },
   },
   {
     ...{ client: 'useChat: loaded again at each cut', format: 'ai-sdk', reads: 'again' },
-    async read(line, name) {
-      const asked: UIMessage = { id: 'q', role: 'user', parts: [{ type: 'text', text: 'Hello' }] }
-      const load = () => new PlainChat(name, chatTransport(line, 'llm/api/chat', [asked]), [asked])
+    async read({ line, name, seen }) {
+      const load = () =>
+        new PlainChat(name, chatTransport(line, 'llm/api/chat', [QUESTION]), [QUESTION])
       let chat = load()
       await chat.sendMessage()
       while (chat.error instanceof TypeError) {
@@ -115,13 +125,13 @@ export const READERS: readonly Reader[] = [
         await chat.resumeStream()
         if (chat.status === 'ready' && chat.lastMessage?.role === 'user') await chat.sendMessage()
       }
+      seen.text = chat.text
       if (chat.error !== undefined) throw chat.error
-      return chat.text
     },
   },
   {
     ...{ client: 'eventsource', format: 'plain', reads: 'on' },
-    async read(line, name, gateway) {
+    async read({ line, gateway, name, seen }) {
       const answer = await fetch(`${relay(gateway)}/pieces`, {
         method: 'POST',
         headers: { ...keyed(name).headers, 'content-type': 'application/json' },
@@ -129,22 +139,19 @@ export const READERS: readonly Reader[] = [
       })
       await answer.body!.cancel()
       const events = new URL(`${answer.headers.get('location')}/events`, line)
-      return new Promise((resolve, reject) => {
+      return new Promise<void>((resolve, reject) => {
         const source = new EventSource(events)
-        let text = ''
         source.onmessage = ({ data }) => {
-          text += (JSON.parse(data) as { piece: string }).piece
+          seen.text += (JSON.parse(data) as { piece: string }).piece
         }
-        source.onerror = (event) => {
-          if ('data' in event) {
-            source.close()
-            reject(new Error(String(event.data)))
-          } else if (source.readyState === source.CLOSED) {
-            // The gateway's 204: there is nothing to come back for.
-            if (event.code === 204) resolve(text)
-            else reject(new Error(`${event.code} ${event.message}`))
-          }
-        }
+        // Not `onerror`: in Node that hears of connections only, not of an event of that name.
+        source.addEventListener('error', (event) => {
+          if (source.readyState !== source.CLOSED && !('data' in event)) return
+          source.close()
+          // The gateway's 204: there is nothing to come back for.
+          if ('code' in event && event.code === 204) resolve()
+          else reject(new Error('data' in event ? String(event.data) : event.message))
+        })
       })
     },
   },

@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { RunEvent } from '../../../src/runs/format.js'
+import type { RunFormat } from '../../../src/runs/run.js'
 import type { Random } from '../../support/random.js'
 import { generationOf, PATHS } from './formats.js'
 import { chanceOf, tokensOf } from './text.js'
@@ -14,12 +15,14 @@ export interface Upstream {
   asked(name: string): number
   /** Resolves once the connection of a generation is gone before it had ended. */
   abandoned(name: string): Promise<void>
+  /** Generations that have fallen silent go on to their end. */
+  release(): void
   stop(): Promise<void>
 }
 
 export interface UpstreamOptions {
   readonly seed: number
-  /** How much of each generation is said before it falls silent, 0–1. Default 1: all, and then its end. */
+  /** How much of each generation is said before it falls silent, 0–1. Default 1: all, and its end. */
   readonly says?: number
 }
 
@@ -33,6 +36,10 @@ export async function startUpstream({ seed, says = 1 }: UpstreamOptions): Promis
   const told = new EventEmitter()
   told.setMaxListeners(0)
   const left = new Set<string>()
+  let release = () => {}
+  const released = new Promise<void>((resolve) => {
+    release = resolve
+  })
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     let text = ''
@@ -47,24 +54,18 @@ export async function startUpstream({ seed, says = 1 }: UpstreamOptions): Promis
       left.add(name)
       told.emit('left')
     })
-    const head = { 'content-type': 'text/event-stream' }
     response.writeHead(200, {
-      ...head,
+      'content-type': 'text/event-stream',
       ...(format === 'ai-sdk' && { 'x-vercel-ai-ui-message-stream': 'v1' }),
     })
     const random = chanceOf(`${name} writes`, seed)
-    const events = generationOf(format, tokensOf(name, seed))
-    const bytes = written(events.slice(0, Math.ceil(events.length * says)), random)
-    // Cut anywhere, also in the middle of a character.
-    const cuts = Array.from({ length: WRITES - 1 }, () => random.between(0, bytes.length))
-    let from = 0
-    for (const to of [...cuts.sort((a, b) => a - b), bytes.length]) {
-      response.write(bytes.subarray(from, to))
-      from = to
-      await pause(random.between(0, PAUSE))
-      if (response.destroyed) return
+    const { said, rest } = halvesOf(format, tokensOf(name, seed), says)
+    await write(response, written(said, random), random)
+    if (rest.length > 0) {
+      await released
+      await write(response, written(rest, random), random)
     }
-    if (says === 1) response.end()
+    response.end()
   }
 
   const server = createServer((request, response) => {
@@ -74,6 +75,7 @@ export async function startUpstream({ seed, says = 1 }: UpstreamOptions): Promis
   const { port } = server.address() as AddressInfo
   return {
     url: `http://127.0.0.1:${port}`,
+    release,
     asked: (name) => asked.get(name) ?? 0,
     async abandoned(name) {
       while (!left.has(name)) await once(told, 'left')
@@ -83,6 +85,25 @@ export async function startUpstream({ seed, says = 1 }: UpstreamOptions): Promis
       server.closeAllConnections()
       await once(server, 'close')
     },
+  }
+}
+
+/** The events of a generation that are said before it falls silent, and after. */
+export function halvesOf(format: RunFormat, tokens: readonly string[], says: number) {
+  const events = generationOf(format, tokens)
+  const half = Math.ceil(events.length * says)
+  return { said: events.slice(0, half), rest: events.slice(half) }
+}
+
+/** In parts that are cut anywhere, also in the middle of a character. */
+async function write(response: ServerResponse, bytes: Buffer, random: Random): Promise<void> {
+  const cuts = Array.from({ length: WRITES - 1 }, () => random.between(0, bytes.length))
+  let from = 0
+  for (const to of [...cuts.sort((a, b) => a - b), bytes.length]) {
+    if (response.destroyed) return
+    response.write(bytes.subarray(from, to))
+    from = to
+    await pause(random.between(0, PAUSE))
   }
 }
 
