@@ -36,7 +36,7 @@ export function readChapters(name: string): readonly Chapter[] {
     if (title !== undefined) chapters.push({ title, text: '', code: [] })
     else if (text === undefined) chapter!.text += `${line}\n`
     else {
-      const file = /^(?:\/\/|#) ([\w./-]+\.\w+)\n/.exec(text)?.[1]
+      const file = /^(?:\/\/|#) ([\w./[\]-]+\.\w+)\n/.exec(text)?.[1]
       chapter!.code.push({ language: language!, text, file })
     }
   }
