@@ -13,6 +13,11 @@ import { KEEP_MS } from './limits.js'
 import { type Run, type RunEnd, type RunFault, type RunFormat, runChannel } from './run.js'
 import type { Hold, RunStore } from './store.js'
 
+const NEVER: RunFault = {
+  code: 'never_began',
+  message: 'What was asked for it answered something else than a generation',
+}
+
 /** How a producer says that its run is over. */
 export type Finish =
   /** As its events say; `done` where they say nothing. */
@@ -53,7 +58,7 @@ export interface Producer {
 export interface ProducerOptions {
   readonly hold: Hold
   readonly store: RunStore
-  readonly log: Pick<Log, 'close'>
+  readonly log: Pick<Log, 'close' | 'delete'>
   readonly publish: (drafts: readonly Draft[]) => Promise<Receipt[]>
   /** What its events have said before this producer came. */
   readonly said: Reading | undefined
@@ -136,6 +141,10 @@ export function createProducer(options: ProducerOptions): Producer {
     },
     async discard() {
       options.onOver(producer)
+      // Somebody may read it already, who knew its id before it began.
+      await append(format.broken(NEVER, events))
+      await log.close(channel, 'error', fence)
+      await log.delete(channel)
       await store.finish(run.id, fence, { state: 'error', events: 0 }, 1)
     },
     tell(what) {

@@ -12,7 +12,7 @@ import type { Beginning, Hold, RunStore } from './store.js'
 
 export interface RunsOptions {
   readonly store: RunStore
-  readonly log: Pick<Log, 'read' | 'close' | 'fence' | 'partitionOf'>
+  readonly log: Pick<Log, 'read' | 'close' | 'delete' | 'fence' | 'partitionOf'>
   readonly publish: (drafts: readonly Draft[]) => Promise<Receipt[]>
   readonly logger: Logger
   /** ms. Default: LEASE_MS. */

@@ -72,11 +72,11 @@ onBothLogs(
   t,
   'a stream becomes a run: as the upstream wrote it, with ids, and nothing else',
   async (t, start) => {
-    const { url, relay, next } = await stage(t, start)
+    const { url, relay, next } = await stage(t, start, { trustedProxies: ['loopback'] })
     const calling = call(
       `${relay}?x=1`,
       { model: 'm', stream: true },
-      { cookie: 'a=b', 'x-forwarded-for': '1.2.3.4' },
+      { cookie: 'a=b', 'x-forwarded-for': '127.0.0.1' },
     )
     const { request, body, response } = await next()
     t.equal(request.url, '/base/v1/chat/completions?x=1')
@@ -347,5 +347,30 @@ onBothLogs(
       'a GET',
     )
     t.equal(asked.length, 0)
+  },
+)
+
+onBothLogs(
+  t,
+  'who reads a run that never comes to be is told, and its id is free again',
+  async (t, start) => {
+    const { url, relay, next, onAsk } = await stage(t, start)
+    const headers = { 'sluice-run': 'early', 'idempotency-key': 'k' }
+    const calling = post(relay, {}, headers)
+    const { response } = await next()
+    const early = await open(`${url}/v1/runs/early/events`)
+    response.writeHead(429).end('later')
+    t.equal((await calling).status, 429)
+    t.equal(await early.over(), 'end')
+    t.match(early.text, /never_began/)
+    t.match((await ask(`${url}/v1/runs/early`)).status, 404)
+    onAsk(({ response }) => response.writeHead(200, SSE).end(piece('now') + DONE))
+    const again = await call(relay, {}, headers)
+    t.equal(await again.over(), 'end')
+    t.match(again.headers['sluice-run'], 'early')
+    t.same(
+      pieces(again),
+      [piece('now'), DONE].map((it) => it.slice(6, -2)),
+    )
   },
 )
