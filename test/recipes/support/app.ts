@@ -61,6 +61,8 @@ export interface AppPage {
 
 export interface AppOptions {
   readonly browser: Browser
+  /** Where it listens. Default: any free port. */
+  readonly port?: number
   /** The page's scripts, which find the gateway in `SLUICE`. */
   readonly script: () => string
   /** Where pages find the gateway. */
@@ -89,7 +91,7 @@ export async function startApp(t: Test, options: AppOptions): Promise<App> {
   const server = createServer((request, response) => {
     handle(request, response).catch(() => response.destroy())
   })
-  server.listen(0, '127.0.0.1')
+  server.listen(options.port ?? 0, '127.0.0.1')
   await once(server, 'listening')
   t.teardown(() => {
     server.close()
