@@ -154,6 +154,7 @@ onBothLogs(
     t.match(first, { status: 201, json: { run: 'r1', fence: 1, duplicate: false } })
     t.equal((await item('"lo"', '?name=token&lease=60')).status, 201)
     t.equal((await item('3', '?fence=1')).status, 201)
+    t.match(await item('4', '?fence=2'), { status: 400, json: { code: 'option_invalid' } })
     const viewer = await open(`${url}${RUN}/events`)
     const end = await post(`${url}${RUN}/end`, {
       state: 'error',

@@ -133,7 +133,14 @@ export function produceRoutes(app: FastifyInstance, context: RouteContext): void
       await access.spending.publish(identity, request.ip, [draft], false, () => {})
       const leaseMs = query.lease === undefined ? LEASE_MS : Number(query.lease) * 1000
       const { fence } = await heldBy(id, request, leaseMs)
-      const [receipt] = await hub.publish([{ ...draft, fence: Number(query.fence ?? fence) }])
+      const claimed = Number(query.fence ?? fence)
+      // The log would believe it, and shut out whoever really comes next.
+      if (claimed > fence) {
+        throw new SluiceError('option_invalid', {
+          detail: '"fence" is none that an answer has said',
+        })
+      }
+      const [receipt] = await hub.publish([{ ...draft, fence: claimed }])
       reply.code(201)
       return { id: idOf(receipt!.position), run: id, fence, duplicate: receipt!.duplicate }
     },
