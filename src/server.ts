@@ -9,7 +9,7 @@ import { type Logger, silentLogger } from './logger.js'
 import { registerBrowsers } from './plugins/browsers.js'
 import { registerHeaders } from './plugins/headers.js'
 import { defaultHosts, registerHosts, registerLocalOnly } from './plugins/hosts.js'
-import { sendNotFound, sendProblem, toSluiceError } from './plugins/problems.js'
+import { boundRest, sendNotFound, sendProblem, toSluiceError } from './plugins/problems.js'
 import { SluiceError } from './wire/errors.js'
 import { noSiblings, type Siblings } from './workers/siblings.js'
 
@@ -84,6 +84,18 @@ export async function startGateway(config: Config, options: ServerOptions = {}):
   })
   if (!isLocked(config)) registerLocalOnly(app, config.trustedProxies.length > 0)
   registerHosts(app, config.allowedHosts ?? defaultHosts(config, !isLoopback(config.host)))
+  // An answer may leave before the body has come: a preflight's, a GET's, a DELETE's whose body is none.
+  // Whoever dripped the rest would hold the connection for ever, for no other clock looks at it.
+  app.addHook('onResponse', (request, _reply, next) => {
+    boundRest(request.raw)
+    next()
+  })
+  // Each poll that waits listens for the end of its connection, and a client may pipeline many.
+  app.server.on('connection', (socket) => socket.setMaxListeners(0))
+  // Node answers all expectations but one itself: 417, without a word. RFC 9110 § 10.1.1 lets us ignore them.
+  app.server.on('checkExpectation', (request, response) => {
+    app.server.emit('request', request, response)
+  })
   app.setErrorHandler((error, _request, reply) => sendProblem(reply, toSluiceError(error, logger)))
   await registerBrowsers(app, config.corsOrigins)
   await app.register(gatewayPlugin, {

@@ -9,7 +9,7 @@ const NETWORK_GROUPS = 4
  * Whether an address is this machine's. It is then that of a proxy that isn't named among the trusted
  * ones, and everybody behind it would share what is counted by address.
  */
-export function isThisMachine(address: string): boolean {
+export function isThisMachine(address: string | undefined): boolean {
   return LOOPBACK.test(plain(address))
 }
 
@@ -17,7 +17,7 @@ export function isThisMachine(address: string): boolean {
  * Under which name an address is counted: one spelling for each, an IPv6 address by its /64. What is
  * none shares one name, or whoever invents some would have as many as they like.
  */
-export function countedAs(address: string): string {
+export function countedAs(address: string | undefined): string {
   const bare = plain(address)
   switch (isIP(bare)) {
     case 4:
@@ -29,8 +29,11 @@ export function countedAs(address: string): string {
   }
 }
 
-/** Without a port, brackets, zone, or the IPv6 clothes of an IPv4 address. */
-function plain(address: string): string {
+/**
+ * Without a port, brackets, zone, or the IPv6 clothes of an IPv4 address. Empty where the peer has closed
+ * already: its socket doesn't know any more where it was from, whatever the types say.
+ */
+function plain(address = ''): string {
   const [, bracketed] = /^\[([^\]]+)\](?::\d+)?$/.exec(address) ?? []
   const [, before] = /^([\d.]+):\d+$/.exec(address) ?? []
   const bare = (bracketed ?? before ?? address).replace(/%.*$/, '')

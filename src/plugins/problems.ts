@@ -55,13 +55,19 @@ export function sendProblem(reply: FastifyReply, error: SluiceError): FastifyRep
  */
 function discardBody(request: FastifyRequest['raw']): void {
   if (request.complete) return
+  boundRest(request)
+  // Whoever was reading has stopped; its listeners would keep the rest from flowing.
+  request.removeAllListeners('readable').resume()
+}
+
+/** Gives the rest of a body whose request has been answered so much time, and no more. */
+export function boundRest(request: FastifyRequest['raw']): void {
+  if (request.complete) return
   const { socket } = request
   const timer = setTimeout(() => socket.destroy(), REST_MS)
   timer.unref()
   request.once('close', () => clearTimeout(timer))
   request.once('end', () => clearTimeout(timer))
-  // Whoever was reading has stopped; its listeners would keep the rest from flowing.
-  request.removeAllListeners('readable').resume()
 }
 
 /** All that Fastify routes by itself. */

@@ -219,7 +219,8 @@ t.test('it lives through a deployment', async (t) => {
   const redis = await startRedis()
   t.teardown(redis.stop)
   const port = String(await freePort())
-  const env = { ...own(), SLUICE_REDIS_URL: redis.url, SLUICE_PORT: port }
+  const trust = { SLUICE_TRUSTED_PROXIES: 'loopback' }
+  const env = { ...own(), ...trust, SLUICE_REDIS_URL: redis.url, SLUICE_PORT: port }
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
     await t.test(`by ${signal}`, async (t) => {
       const { gateway, open } = await stage(t, env)
