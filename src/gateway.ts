@@ -1,5 +1,5 @@
 /** The parts of a gateway and their order: log, hub, routes. */
-import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
+import type { FastifyInstance, FastifyPluginAsync, FastifyRequest } from 'fastify'
 import { createAccess } from './auth/access.js'
 import type { Shared } from './auth/shared.js'
 import { createSharedMemory } from './auth/shared-memory.js'
@@ -189,7 +189,11 @@ export const gatewayPlugin: FastifyPluginAsync<GatewayOptions> = async (app, opt
   await registerBrowsers(app, config.corsOrigins)
   registerProblems(app, METHODS, logger)
   registerAuthentication(app, access)
-  registerBodies(app, { maxBytes: config.maxBodyBytes, bodyMs: config.bodyMs })
+  const confirm = (request: FastifyRequest) => access.confirm(request.sluiceIdentity)
+  registerBodies(app, {
+    ...{ maxBytes: config.maxBodyBytes, bodyMs: config.bodyMs },
+    confirm: access.locked ? confirm : undefined,
+  })
   const context: RouteContext = {
     ...{ hub, log, access, runs, shared, now, logger },
     limits: { maxChannels, maxEventBytes, uploadIdleMs, maxUploadBytes },

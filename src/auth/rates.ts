@@ -12,7 +12,7 @@
  * Everything here may be forgotten at any time: it costs a question, or a few units.
  */
 import { createGenerations } from './generations.js'
-import type { Rate, Shared } from './shared.js'
+import type { Rate, Shared, Taken } from './shared.js'
 
 export interface Limiter {
   /**
@@ -136,24 +136,35 @@ export function createLimiter(
     return bucket.chunk
   }
 
+  /** Asks for the first of those that wait, and for the others as far as it goes. */
+  function inquire(name: string, bucket: Bucket, wanted: number, first: number) {
+    const atLeast = first - bucket.inHand
+    const atMost = Math.max(wanted - bucket.inHand, nextChunk(bucket))
+    return shared.take(stored + name, rate, atLeast, atMost)
+  }
+
+  function credit(bucket: Bucket, { granted, retryMs }: Taken, time: number): void {
+    if (granted > 0) {
+      bucket.inHand += granted
+      bucket.takenAt = time
+    } else {
+      bucket.refusedAt = time
+      bucket.refusedMs = Math.max(1, retryMs)
+    }
+  }
+
   /** Asks until all that wait have their answer. One question may serve many; each serves the first. */
-  async function ask(name: string, bucket: Bucket): Promise<void> {
+  async function ask(name: string, bucket: Bucket, asked: Promise<Taken>): Promise<void> {
     const { waiting } = bucket
     try {
-      while (waiting.length > 0) {
-        const all = waiting.reduce((sum, { units }) => sum + units, 0) - bucket.inHand
-        const atLeast = waiting[0]!.units - bucket.inHand
-        const atMost = Math.max(all, nextChunk(bucket))
-        const { granted, retryMs } = await shared.take(stored + name, rate, atLeast, atMost)
+      let taken = await asked
+      for (;;) {
         const time = now()
-        if (granted > 0) {
-          bucket.inHand += granted
-          bucket.takenAt = time
-        } else {
-          bucket.refusedAt = time
-          bucket.refusedMs = Math.max(1, retryMs)
-        }
+        credit(bucket, taken, time)
         serve(bucket, time)
+        if (waiting.length === 0) return
+        const wanted = waiting.reduce((sum, { units }) => sum + units, 0)
+        taken = await inquire(name, bucket, wanted, waiting[0]!.units)
       }
     } catch (error) {
       for (const { reject } of waiting.splice(0)) reject(error)
@@ -163,17 +174,22 @@ export function createLimiter(
   return {
     take(name, units) {
       const bucket = find(name)
+      const wait = () =>
+        new Promise<number>((resolve, reject) => bucket.waiting.push({ units, resolve, reject }))
       // Whoever comes while others wait, waits behind them.
-      if (bucket.waiting.length === 0) {
-        const time = now()
-        if (!within(HELD, bucket.takenAt, time)) bucket.inHand = 0
-        const ms = answer(bucket, units, time)
-        if (ms !== undefined) return ms
+      if (bucket.waiting.length > 0) return wait()
+      const time = now()
+      if (!within(HELD, bucket.takenAt, time)) bucket.inHand = 0
+      const known = answer(bucket, units, time)
+      if (known !== undefined) return known
+      const asked = inquire(name, bucket, units, units)
+      if (asked instanceof Promise) {
+        const answered = wait()
+        void ask(name, bucket, asked)
+        return answered
       }
-      return new Promise((resolve, reject) => {
-        bucket.waiting.push({ units, resolve, reject })
-        if (bucket.waiting.length === 1) void ask(name, bucket)
-      })
+      credit(bucket, asked, time)
+      return answer(bucket, units, time) ?? bucket.refusedMs
     },
   }
 }

@@ -28,7 +28,7 @@ export interface Rights {
 }
 
 /** Channels whose grant is remembered for each token; at the bound all are forgotten, for finding it anew is cheap. */
-const REMEMBERED = 256
+const REMEMBERED = 1024
 
 /** For API keys, and where a gateway has no keys at all. */
 export const ALL_RIGHTS: Rights = {

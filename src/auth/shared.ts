@@ -95,7 +95,7 @@ export interface Shared {
    * gets more than the rate), and up to `atMost` as far as it has them. Else nothing is. Both are whole
    * and at least 1. A bucket belongs to its rate: with another one it is another, and full.
    */
-  take(bucket: string, rate: Rate, atLeast: number, atMost: number): Promise<Taken>
+  take(bucket: string, rate: Rate, atLeast: number, atMost: number): Taken | Promise<Taken>
 
   /**
    * Its `at` isn't looked at. Resolves once the listener of this gateway has heard of it, and the others

@@ -56,14 +56,4 @@ export function registerAuthentication(app: FastifyInstance, access: Access): vo
       next(error as Error)
     }
   })
-  // Once more when the body has come: it may have taken its time.
-  app.addHook('preHandler', (request, _reply, next) => {
-    if (request.body === undefined || request.routeOptions.config.public === true) return next()
-    try {
-      access.confirm(request.sluiceIdentity)
-      next()
-    } catch (error) {
-      next(error as Error)
-    }
-  })
 }

@@ -64,9 +64,14 @@ export interface BodyLimits {
   readonly maxBytes: number
   /** Milliseconds it may take: a sender who drips bytes holds memory. */
   readonly bodyMs: number
+  /** Throws where whoever sent it may not go on: it may have taken its time. Default: nobody looks. */
+  readonly confirm?: ((request: FastifyRequest) => void) | undefined
 }
 
-export function registerBodies(app: FastifyInstance, { maxBytes, bodyMs }: BodyLimits): void {
+export function registerBodies(
+  app: FastifyInstance,
+  { maxBytes, bodyMs, confirm }: BodyLimits,
+): void {
   const uploaders = new Set<Uploader>()
   function forget(this: Uploader): void {
     uploaders.delete(this)
@@ -118,7 +123,14 @@ export function registerBodies(app: FastifyInstance, { maxBytes, bodyMs }: BodyL
     app.addContentTypeParser(
       type,
       { parseAs: 'buffer', bodyLimit: maxBytes },
-      (_request, bytes: Buffer, done) => {
+      (request, bytes: Buffer, done) => {
+        if (confirm !== undefined) {
+          try {
+            confirm(request)
+          } catch (error) {
+            return done(error as Error)
+          }
+        }
         if (isUtf8(bytes)) done(null, { type: TYPES[type], text: bytes.toString('utf8') })
         else done(new SluiceError('body_invalid', { detail: 'The body is not UTF-8' }))
       },

@@ -51,7 +51,7 @@ const questions = ({ shared }: SharedGateway): Promise<unknown>[] => [
   shared.redeemTicket('id', 's'),
   shared.claimSession('s', 'alice', HOUR),
   shared.sessionOwner('s'),
-  shared.take('a', RATE, 1, 1),
+  Promise.resolve(shared.take('a', RATE, 1, 1)),
   shared.revoke({ kind: 'subject', value: 'z', until: Date.now() + HOUR }),
   shared.renew('s', 'x'),
 ]
