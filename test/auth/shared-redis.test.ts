@@ -1,12 +1,11 @@
 /** Gateways that share on one Redis. */
-import { Redis } from 'ioredis'
 import t from 'tap'
 import { VERDICTS } from '../../src/auth/shared-limits.js'
 import { createVerdicts, nameOf, readName, type Verdict } from '../../src/auth/verdicts.js'
 import { callFunction } from '../../src/log/redis/functions.js'
-import { hashTag } from '../../src/log/redis/slots.js'
 import { seeded } from '../support/random.js'
 import { startRedis } from '../support/redis.js'
+import { baseOf, lookInto } from '../support/redis-keys.js'
 import { sharedContract } from './shared-contract.js'
 import { startGateway } from './shared-gateway.js'
 import { AWKWARD } from './shared-subject.js'
@@ -14,23 +13,8 @@ import { AWKWARD } from './shared-subject.js'
 const HOUR = 3_600_000
 const server = await startRedis()
 t.teardown(() => server.stop())
-const client = new Redis(server.url)
+const { client, serverTime, elapse } = lookInto(server.url)
 t.teardown(() => client.disconnect())
-
-/** What the keys of the only partition begin with. */
-const baseOf = (prefix: string) => `${prefix}:{${hashTag(0, 1)}}`
-
-async function serverTime(): Promise<number> {
-  const [seconds, micros] = await client.time()
-  return Number(seconds) * 1000 + Number(micros) / 1000
-}
-
-/** Redis's clock can't be owned, so it is asked until it has gone on; BLPOP paces the questions. */
-async function elapse(ms: number): Promise<void> {
-  // Keys go in the millisecond after their last one.
-  const due = (await serverTime()) + ms + 1
-  while ((await serverTime()) < due) await client.blpop('nothing', 0.02)
-}
 
 let prefixes = 0
 for (const partitions of [1, 4]) {

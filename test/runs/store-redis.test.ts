@@ -1,8 +1,8 @@
 /** Gateways that keep their runs on one Redis. */
 import { Redis } from 'ioredis'
 import t from 'tap'
-import { hashTag } from '../../src/log/redis/slots.js'
 import { startRedis } from '../support/redis.js'
+import { baseOf, lookInto } from '../support/redis-keys.js'
 import { storeContract } from './store-contract.js'
 import { startGateway } from './store-gateway.js'
 import { BROKEN, begin, DONE, KEEP, LEASE, resume, standing } from './store-subject.js'
@@ -10,23 +10,8 @@ import { BROKEN, begin, DONE, KEEP, LEASE, resume, standing } from './store-subj
 const WEEK = 7 * 24 * 3_600_000
 const server = await startRedis()
 t.teardown(() => server.stop())
-const client = new Redis(server.url)
+const { client, serverTime, elapse } = lookInto(server.url)
 t.teardown(() => client.disconnect())
-
-/** What the keys of the only partition begin with. */
-const baseOf = (prefix: string) => `${prefix}:{${hashTag(0, 1)}}`
-
-async function serverTime(): Promise<number> {
-  const [seconds, micros] = await client.time()
-  return Number(seconds) * 1000 + Number(micros) / 1000
-}
-
-/** Redis's clock can't be owned, so it is asked until it has gone on; BLPOP paces the questions. */
-async function elapse(ms: number): Promise<void> {
-  // Keys go in the millisecond after their last one.
-  const due = (await serverTime()) + ms + 1
-  while ((await serverTime()) < due) await client.blpop('nothing', 0.02)
-}
 
 let prefixes = 0
 for (const partitions of [1, 4]) {
