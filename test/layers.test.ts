@@ -31,6 +31,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'runs/': ['auth/', 'log/', 'limits.ts', 'logger.ts', 'node:', 'ioredis', ...SEAM],
   // Small shared state, on memory or beside the log's Redis, and whose connections live here.
   'documents/': ['log/', 'node:', ...SEAM],
+  // Who is in which room, and what they say to each other.
+  'rooms/': ['documents/', 'members/', 'sessions/', 'limits.ts', 'logger.ts', 'node:', ...SEAM],
   'members/': ['documents/', 'logger.ts', 'node:', ...SEAM],
   'relay/': ['auth/', 'runs/', 'limits.ts', 'logger.ts', 'node:', 'eventsource-parser', ...SEAM],
   'limits.ts': [],

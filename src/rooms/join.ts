@@ -1,0 +1,142 @@
+/** Joining: who is let in, and what changes by it. A pure rule over a room's state. */
+import type { Change } from '../documents/documents.js'
+import { SluiceError } from '../wire/errors.js'
+import { joined, left } from './events.js'
+import { leaving, type Moment } from './leave.js'
+import { MAX_PARTICIPANTS } from './limits.js'
+import {
+  bySession,
+  type Data,
+  fieldOf,
+  type Muted,
+  type Participant,
+  ROOM_FIELD,
+  type Room,
+  type RoomState,
+} from './state.js'
+
+/** What a rule says is to change, whichever version it was computed from. */
+export type Plan = Omit<Change, 'version'>
+
+export interface JoinRequest {
+  readonly id: string
+  /** Of this joining, if it is one. */
+  readonly incarnation: string
+  readonly session: string
+  readonly subject: string | undefined
+  /** As `ownerIn` says it. */
+  readonly owner: string
+  /** Its rights say so. */
+  readonly moderator: boolean
+  readonly data: Data
+  readonly muted: Muted
+}
+
+export type Joining =
+  /** The session takes part already. */
+  | { readonly kind: 'in'; readonly participant: Participant }
+  /** The session has just left: that must be over first, or its stream would lose what it is given now. */
+  | { readonly kind: 'leaving'; readonly incarnation: string }
+  | {
+      readonly kind: 'join'
+      readonly participant: Participant
+      /** Incarnation of whoever had the id until now. */
+      readonly replaced: string | undefined
+      readonly plan: Plan
+    }
+
+/** Everybody who calls an open gateway is the same nameless owner. */
+const OPEN = 'open'
+const SUBJECT = 's '
+
+/**
+ * Whose a participant is. Those who are nameless on a locked gateway can't be told apart but by their
+ * sessions: as one owner, any of them could push another out.
+ */
+export function ownerIn(kind: string, subject: string | undefined, session: string): string {
+  if (subject !== undefined) return SUBJECT + subject
+  return kind === OPEN || kind === 'key' ? kind : `session ${session}`
+}
+
+export function newRoom(now: number): Room {
+  return {
+    ...{ created: now, locked: false, maxParticipants: null, moderators: [], data: {} },
+    ...{ bans: [], kept: false },
+  }
+}
+
+/**
+ * Whether the room names somebody as a moderator. Only a subject is proof of who somebody is: an id
+ * counts where everybody may do everything anyway.
+ */
+export function isNamed(
+  { moderators }: Pick<Room, 'moderators'>,
+  { subject, owner, id }: Pick<Participant, 'subject' | 'owner' | 'id'>,
+): boolean {
+  if (subject !== undefined) return moderators.includes(subject)
+  return owner === OPEN && moderators.includes(id)
+}
+
+/** Who can be kept out by name is; of others only the id is known. */
+export function banOf({ owner, id }: Pick<Participant, 'owner' | 'id'>) {
+  return owner.startsWith(SUBJECT) ? { owner, id: '' } : { owner: '', id }
+}
+
+/** Throws what whoever wants to join is to be told. */
+export function join(
+  name: string,
+  state: RoomState,
+  request: JoinRequest,
+  moment: Moment,
+): Joining {
+  const { id, incarnation, session, subject, owner, data, muted } = request
+  const present = bySession(state, session)
+  if (present !== undefined) {
+    if (present.id === id) return { kind: 'in', participant: present }
+    throw new SluiceError('participant_taken', {
+      detail: `This session takes part as "${present.id}", and can do so once`,
+    })
+  }
+  for (const farewell of state.farewells.values()) {
+    if (farewell.session === session) return { kind: 'leaving', incarnation: farewell.incarnation }
+  }
+  const room = state.room ?? newRoom(moment.now)
+  const older = state.participants.get(id)
+  if (older !== undefined && older.owner !== owner) throw new SluiceError('participant_taken')
+  const moderator = request.moderator || isNamed(room, { subject, owner, id })
+  if (!moderator) refuse(room, request, older !== undefined, moment.now)
+  const cap = Math.min(room.maxParticipants ?? MAX_PARTICIPANTS, MAX_PARTICIPANTS)
+  if (older === undefined && state.participants.size >= cap) {
+    throw new SluiceError('room_full', { extensions: { maxParticipants: cap } })
+  }
+  const last = [...state.participants.values()].at(-1)
+  const participant: Participant = {
+    ...{ id, incarnation, owner, session, subject, data, muted },
+    role: moderator || older?.role === 'moderator' ? 'moderator' : 'participant',
+    hand: false,
+    // Later than everybody's, whatever the clocks of gateways say: who came later is polite.
+    joined: Math.max(moment.now, (last?.joined ?? 0) + 1),
+  }
+  const gone = older && leaving(older, 'replaced', moment)
+  const plan: Plan = {
+    set: {
+      ...(state.room === undefined && { [ROOM_FIELD]: JSON.stringify(room) }),
+      ...gone?.set,
+      [fieldOf(id)]: JSON.stringify(participant),
+    },
+    // Its stream isn't open yet, or doesn't have the room: whoever never opens one is out again soon.
+    leases: [...(gone?.leases ?? []), { member: incarnation, ms: moment.graceMs, away: true }],
+    drafts: [...(older ? [left(name, older, 'replaced')] : []), joined(name, participant)],
+  }
+  return { kind: 'join', participant, replaced: older?.incarnation, plan }
+}
+
+function refuse(room: Room, request: JoinRequest, known: boolean, now: number): void {
+  const own = banOf(request)
+  const ban = room.bans.find((it) => it.owner === own.owner && it.id === own.id && it.until > now)
+  if (ban !== undefined) {
+    throw new SluiceError('participant_banned', { extensions: { until: ban.until } })
+  }
+  // Whoever is in may reload.
+  if (room.locked && !known) throw new SluiceError('room_locked')
+}
