@@ -7,9 +7,7 @@ export const MAX_CHANNEL_LENGTH = 200
 const CHANNEL = /^[A-Za-z0-9][A-Za-z0-9_\-.:@~=|+]{0,199}$/
 
 /** Prefixes that belong to the server: their own resources publish there. */
-const RESERVED = ['run:', 'room:', 'inbox:', 'presence:', 'session:', 'server:']
-/** Those of them that nobody may name: one reads them by taking part, whatever one's rights are. */
-const HIDDEN = ['inbox:', 'session:']
+const RESERVED = ['run:', 'room:', 'inbox:']
 
 export function isChannel(name: string): boolean {
   return CHANNEL.test(name)
@@ -18,11 +16,6 @@ export function isChannel(name: string): boolean {
 /** Whether only the server may publish on the channel. */
 export function isReservedChannel(name: string): boolean {
   return RESERVED.some((prefix) => name.startsWith(prefix))
-}
-
-/** Whether the channel is one participant's or one session's own: no request may name it. */
-export function isHiddenChannel(name: string): boolean {
-  return HIDDEN.some((prefix) => name.startsWith(prefix))
 }
 
 /**
