@@ -7,7 +7,7 @@
  * What the event says doesn't matter, nor whether one was lost on the way: whoever is woken reads.
  */
 import type { Documents } from '../documents/documents.js'
-import { transact } from '../documents/transact.js'
+import type { Transactions } from '../documents/transact.js'
 import type { Hub } from '../hub/hub.js'
 import type { Stream } from '../hub/stream.js'
 import { placeAfter } from '../hub/stream.js'
@@ -43,7 +43,7 @@ export interface AttendanceOptions {
   /** Those of them that began before the cursor. */
   readonly early: ReadonlySet<string>
   readonly follower: Follower
-  readonly documents: Documents
+  readonly documents: Documents & Transactions
   readonly hub: Hub
   readonly partitionOf: (channel: string) => number
   readonly node: string
@@ -52,7 +52,8 @@ export interface AttendanceOptions {
 
 /** What is said of a stream once it has what its document says. */
 export interface Applied {
-  readonly version: number
+  /** Order of the position at which the document says so. */
+  readonly at: number
   readonly channels: readonly string[]
 }
 
@@ -89,11 +90,11 @@ export function createAttendance(options: AttendanceOptions): Attendance {
   let next: Promise<Applied | undefined> | undefined
 
   const change = (compute: (record: SessionRecord) => Fields, drafts?: Drafts) =>
-    transact(documents, name, (document) => {
+    documents.transact<void>(name, (document) => {
       const record = readSession(document)
       const set = compute(record)
-      if (Object.keys(set).length === 0) return undefined
-      return { version: document.version, set, drafts: drafts?.(record) ?? [] }
+      if (Object.keys(set).length === 0) return { end: undefined }
+      return { change: { set, drafts: drafts?.(record) ?? [] }, then: () => {} }
     })
 
   /** Takes the place of the connection before it, and begins to listen. */
@@ -154,7 +155,9 @@ export function createAttendance(options: AttendanceOptions): Attendance {
 
   async function apply(): Promise<Applied | undefined> {
     if (over) return undefined
-    const record = readSession(await documents.read(name))
+    const document = await documents.read(name)
+    const record = readSession(document)
+    const at = document.position.order
     if (over) return undefined
     if (record.connection.number > number && number > 0) {
       replace()
@@ -163,11 +166,11 @@ export function createAttendance(options: AttendanceOptions): Attendance {
     release(record)
     await take(record)
     const channels = [...named, ...held.keys()]
-    if (channels.length > 0 || over) return { version: record.version, channels }
+    if (channels.length > 0 || over) return { at, channels }
     const reason = Object.values(record.gone).at(-1) ?? 'left'
     await change(() => ending(reason))
     stream.bye(reason, false)
-    return { version: record.version, channels }
+    return { at, channels }
   }
 
   function release(record: SessionRecord): void {

@@ -1,20 +1,15 @@
 /** Sessions of this gateway: the streams that are here, and changes for those that are elsewhere. */
 import { randomBytes } from 'node:crypto'
 import type { Documents } from '../documents/documents.js'
-import { transact } from '../documents/transact.js'
+import type { Transactions } from '../documents/transact.js'
 import type { Hub } from '../hub/hub.js'
 import type { From } from '../hub/origin.js'
 import type { Stream } from '../hub/stream.js'
 import type { Logger } from '../logger.js'
+import { parseCursor } from '../wire/cursor.js'
 import { SluiceError } from '../wire/errors.js'
 import type { Position } from '../wire/position.js'
-import {
-  type Applied,
-  type Attendance,
-  createAttendance,
-  type Follower,
-  wakeUp,
-} from './attendance.js'
+import { APPLIED, type Applied, type Attendance, createAttendance, wakeUp } from './attendance.js'
 import { APPLY_MS } from './limits.js'
 import { channelsWith, type Places, placesOf, type Recalled } from './recall.js'
 import {
@@ -26,16 +21,20 @@ import {
   type SessionRecord,
   sessionChannel,
 } from './record.js'
+import { createSeats } from './seats.js'
 import type { Granted, Ground, Sessions } from './sessions.js'
 
 export interface SessionsOptions {
-  readonly documents: Documents
+  readonly documents: Documents & Transactions
   readonly hub: Hub
+  readonly partitions: number
   readonly partitionOf: (channel: string) => number
   /** Makes somebody the owner of a session that has none; answers the owner. */
   readonly claim: (session: string, owner: string) => Promise<string>
   /** Whether the ground of a channel still holds; those by right are asked of the token. */
   readonly stands: (ground: Ground) => Promise<boolean>
+  /** Somebody reads here on this ground, until the answer is called. */
+  readonly occupy: (ground: Ground) => () => void
   readonly logger: Logger
 }
 
@@ -47,7 +46,6 @@ export interface Arrival {
   readonly named: readonly string[]
   readonly recalled: Recalled
   readonly places: Places
-  readonly follower: Follower
 }
 
 /** What a client asks to be changed. */
@@ -63,8 +61,10 @@ export interface LiveSessions extends Sessions {
   placesOf(recalled: Recalled, from: From): Places
   /** Keeps a stream as its session says, until the answer's `leave`. */
   attend(arrival: Arrival): Attendance
-  /** A finite answer has given these channels up to a cursor. */
-  wasRead(session: string, read: (channel: string) => Position | undefined): Promise<void>
+  /** A finite answer is on its way: its reader is here, until the answer is called. */
+  visit(recalled: Recalled): () => void
+  /** A finite answer gives the session's channels up to a cursor. */
+  wasRead(session: string, recalled: Recalled, cursor: string): Promise<void>
   /**
    * Adds and removes channels by right. `live`: the stream has them. Throws `session_ended` where the
    * server has ended it.
@@ -89,17 +89,22 @@ export function createSessions(options: SessionsOptions): LiveSessions {
     const ear = here.has(session) ? undefined : await listen(session)
     try {
       let elsewhere = false
-      const { version } = await transact(documents, sessionChannel(session), (document) => {
+      const at = await documents.transact(sessionChannel(session), (document) => {
         const record = readSession(document)
-        const { node: at } = record.connection
-        elsewhere = at !== '' && at !== node
+        const { node: of } = record.connection
+        elsewhere = of !== '' && of !== node
         const set = compute(record)
-        const drafts = elsewhere ? [wakeUp(session)] : []
-        return { version: document.version, ...(Object.keys(set).length > 0 && { set }), drafts }
+        return {
+          change: {
+            ...(Object.keys(set).length > 0 && { set }),
+            ...(elsewhere && { drafts: [wakeUp(session)] }),
+          },
+          then: (outcome) => (outcome.kind === 'changed' ? outcome.position.order : 0),
+        }
       })
       const own = here.get(session)
       if (own !== undefined) return await own.reconcile()
-      return elsewhere ? await ear?.applied(version) : undefined
+      return elsewhere ? await ear?.applied(at) : undefined
     } finally {
       ear?.close()
     }
@@ -116,12 +121,12 @@ export function createSessions(options: SessionsOptions): LiveSessions {
     })
     return {
       close,
-      /** Resolves with what is said of this version or a later one; undefined where nobody says anything. */
-      applied: (version: number) =>
+      /** Resolves with what is said of a document at this order or later; undefined where nobody says anything. */
+      applied: (at: number) =>
         new Promise<Applied | undefined>((resolve) => {
           const timer = setTimeout(() => resolve(undefined), APPLY_MS)
           heard = () => {
-            if (newest === undefined || newest.version < version) return
+            if (newest === undefined || newest.at < at) return
             clearTimeout(timer)
             resolve(newest)
           }
@@ -144,12 +149,14 @@ export function createSessions(options: SessionsOptions): LiveSessions {
     channelsWith,
     placesOf: (recalled, from) => placesOf(recalled, from, partitionOf),
 
-    attend({ session, stream, named, recalled, places, follower }) {
+    attend({ session, stream, named, recalled, places }) {
       const { held } = recalled
+      const seats = createSeats(options.occupy)
+      seats.joined(held)
       const left = named.filter((channel) => !recalled.record.without.has(channel))
       here.get(session)?.replace()
       const attendance = createAttendance({
-        ...{ session, stream, named: left, held, early: places.early, follower },
+        ...{ session, stream, named: left, held, early: places.early, follower: seats },
         ...{ documents, hub, partitionOf, node, logger: options.logger },
       })
       here.set(session, attendance)
@@ -161,14 +168,25 @@ export function createSessions(options: SessionsOptions): LiveSessions {
         leave() {
           if (here.get(session) === attendance) here.delete(session)
           attendance.leave()
+          seats.leave()
         },
       }
     },
 
-    async wasRead(session, read) {
-      await transact(documents, sessionChannel(session), (document) => {
+    visit({ held }) {
+      const seats = createSeats(options.occupy)
+      seats.joined(held)
+      return seats.leave
+    },
+    async wasRead(session, { held }, text) {
+      if (held.every(({ read }) => read !== undefined)) return
+      const cursor = parseCursor(text, options.partitions)
+      const read = (channel: string) => cursor?.get(partitionOf(channel))
+      await documents.transact<void>(sessionChannel(session), (document) => {
         const set = reading(readSession(document), read)
-        return Object.keys(set).length === 0 ? undefined : { version: document.version, set }
+        return Object.keys(set).length === 0
+          ? { end: undefined }
+          : { change: { set }, then: () => {} }
       })
     },
 

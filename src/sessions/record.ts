@@ -31,7 +31,6 @@ export interface Connection {
 }
 
 export interface SessionRecord {
-  readonly version: number
   readonly held: ReadonlyMap<string, Held>
   readonly without: ReadonlySet<string>
   readonly connection: Connection
@@ -55,7 +54,7 @@ export function sessionChannel(session: string): string {
   return `session:${session}`
 }
 
-export function readSession({ version, fields }: Document): SessionRecord {
+export function readSession({ fields }: Document): SessionRecord {
   const held = new Map<string, Held>()
   const without = new Set<string>()
   for (const [name, value] of fields) {
@@ -69,7 +68,7 @@ export function readSession({ version, fields }: Document): SessionRecord {
     return text === undefined ? otherwise : (JSON.parse(text) as T)
   }
   return {
-    ...{ version, held, without },
+    ...{ held, without },
     connection: json('connection', NEVER),
     gone: json('gone', {}),
     ended: json('ended', undefined),

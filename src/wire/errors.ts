@@ -26,7 +26,7 @@ const TABLE = {
     status: 403,
     title: 'The channel belongs to the server',
     advice:
-      'Channels beginning with run:, room: or inbox: are published through their own resources.',
+      'Channels beginning with run:, room:, inbox:, presence:, session: or server: have resources of their own.',
   },
   channel_closed: {
     status: 409,
@@ -207,7 +207,8 @@ const TABLE = {
   session_ended: {
     status: 410,
     title: 'The session is over',
-    advice: 'The server has ended its stream for good. Begin another one, with a secret of its own.',
+    advice:
+      'The server has ended its stream for good. Begin another one, with a secret of its own.',
   },
   url_too_long: {
     status: 414,
