@@ -250,6 +250,12 @@ const TABLE = {
     title: 'No such session',
     advice: 'A session begins with the first stream that names it: ?session=…',
   },
+  session_ended: {
+    status: 410,
+    title: 'The session is over',
+    advice:
+      'The server has ended its stream for good. Begin another one, with a secret of its own.',
+  },
   url_too_long: {
     status: 414,
     title: 'The URL is too long',
