@@ -4,6 +4,7 @@ import { SluiceError } from '../wire/errors.js'
 import { joined, left } from './events.js'
 import { leaving, type Moment } from './leave.js'
 import { MAX_PARTICIPANTS } from './limits.js'
+import { banOf, isNamed } from './owners.js'
 import {
   bySession,
   type Data,
@@ -45,41 +46,11 @@ export type Joining =
       readonly plan: Plan
     }
 
-/** Everybody who calls an open gateway is the same nameless owner. */
-const OPEN = 'open'
-const SUBJECT = 's '
-
-/**
- * Whose a participant is. Those who are nameless on a locked gateway can't be told apart but by their
- * sessions: as one owner, any of them could push another out.
- */
-export function ownerIn(kind: string, subject: string | undefined, session: string): string {
-  if (subject !== undefined) return SUBJECT + subject
-  return kind === OPEN || kind === 'key' ? kind : `session ${session}`
-}
-
 export function newRoom(now: number): Room {
   return {
     ...{ created: now, locked: false, maxParticipants: null, moderators: [], data: {} },
     ...{ bans: [], kept: false },
   }
-}
-
-/**
- * Whether the room names somebody as a moderator. Only a subject is proof of who somebody is: an id
- * counts where everybody may do everything anyway.
- */
-export function isNamed(
-  { moderators }: Pick<Room, 'moderators'>,
-  { subject, owner, id }: Pick<Participant, 'subject' | 'owner' | 'id'>,
-): boolean {
-  if (subject !== undefined) return moderators.includes(subject)
-  return owner === OPEN && moderators.includes(id)
-}
-
-/** Who can be kept out by name is; of others only the id is known. */
-export function banOf({ owner, id }: Pick<Participant, 'owner' | 'id'>) {
-  return owner.startsWith(SUBJECT) ? { owner, id: '' } : { owner: '', id }
 }
 
 /** Throws what whoever wants to join is to be told. */

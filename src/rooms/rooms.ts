@@ -18,8 +18,8 @@ import { createEntrances, type Joined, type Wish } from './entrances.js'
 import { createGoodbyes } from './goodbyes.js'
 import { roomChannel } from './names.js'
 import { resultsOf, route, type Signal, type SignalResult } from './signals.js'
-import { bySession, type Participant, type Room, readState, type Snapshot } from './state.js'
-import { actorIn, applied, type Caller, createSteps, type StepsOptions } from './steps.js'
+import { type Participant, type Room, readState, type Snapshot } from './state.js'
+import { actorIn, applied, type Caller, createSteps, type StepsOptions, selfIn } from './steps.js'
 import {
   notModerator,
   type ParticipantPatch,
@@ -46,7 +46,7 @@ export interface Rooms extends Departures {
   configure(room: string, caller: Caller, patch: RoomPatch): Promise<Room>
   /** Everybody out. */
   close(room: string, caller: Caller): Promise<void>
-  signal(room: string, session: string, signals: readonly Signal[]): Promise<SignalResult[]>
+  signal(room: string, caller: Caller, signals: readonly Signal[]): Promise<SignalResult[]>
   /** Undefined where there is no such room. */
   read(room: string): Promise<Snapshot | undefined>
   /** Whether somebody takes part still, as the same incarnation. */
@@ -73,9 +73,9 @@ export function createRooms(options: RoomsOptions): Rooms {
         const { value, plan } = updateRoom(name, state, patch, now)
         return plan === undefined ? { end: value } : { change: plan, answer: () => value }
       }),
-    signal: (name, session, signals) =>
+    signal: (name, caller, signals) =>
       take(name, (state) => {
-        const from = bySession(state, session)
+        const from = selfIn(state, caller)
         if (from === undefined) throw new SluiceError('participant_unknown')
         const routed = route(name, state, from, signals)
         return {

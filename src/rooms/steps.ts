@@ -5,7 +5,7 @@ import { SluiceError } from '../wire/errors.js'
 import type { Moment } from './leave.js'
 import { HALF_OPEN_MS, LATE_MS } from './limits.js'
 import { roomChannel } from './names.js'
-import { bySession, type RoomState, readState } from './state.js'
+import { bySession, type Participant, type RoomState, readState } from './state.js'
 import type { Actor } from './update.js'
 
 export interface StepsOptions {
@@ -46,12 +46,25 @@ export interface Caller {
   /** Public id of the session that came with the request. */
   readonly session: string | undefined
   readonly subject: string | undefined
+  /** Whose the session would be, as `ownerIn` says it. */
+  readonly owner: string | undefined
   /** By right. */
   readonly moderator: boolean
 }
 
-export function actorIn(state: RoomState, { session, subject, moderator }: Caller): Actor {
+/** The participant that a session is. Throws where it came with another login: a secret alone is not enough. */
+export function selfIn(
+  state: RoomState,
+  { session, owner }: Pick<Caller, 'session' | 'owner'>,
+): Participant | undefined {
   const self = session === undefined ? undefined : bySession(state, session)
+  if (self !== undefined && self.owner !== owner) throw new SluiceError('session_foreign')
+  return self
+}
+
+export function actorIn(state: RoomState, caller: Caller): Actor {
+  const { subject, moderator } = caller
+  const self = selfIn(state, caller)
   const named = subject !== undefined && state.room?.moderators.includes(subject) === true
   return {
     self,

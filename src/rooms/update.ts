@@ -2,8 +2,9 @@
 import type { Draft } from '../log/log.js'
 import { SluiceError } from '../wire/errors.js'
 import { type By, muteAsked, roomUpdated, updated } from './events.js'
-import { banOf, isNamed, newRoom, type Plan } from './join.js'
+import { newRoom, type Plan } from './join.js'
 import { KEEP_MS, MAX_BANS } from './limits.js'
+import { banOf, isNamed } from './owners.js'
 import {
   type Data,
   fieldOf,

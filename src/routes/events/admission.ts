@@ -4,10 +4,10 @@ import type { Access } from '../../auth/access.js'
 import type { EndReason } from '../../auth/audience.js'
 import type { Identity } from '../../auth/identity.js'
 import { checkRevoked } from '../../auth/revocations.js'
+import type { Batch } from '../../auth/spending.js'
 import type { Admitted } from '../../auth/tickets.js'
 import type { Reach } from '../../hub/origin.js'
 import { SESSION_MS } from '../../limits.js'
-import type { Draft } from '../../log/log.js'
 import type { Recalled } from '../../sessions/recall.js'
 import type { Held } from '../../sessions/record.js'
 import { SluiceError } from '../../wire/errors.js'
@@ -105,7 +105,7 @@ export function ownerOf({ kind, subject }: Identity): string {
 }
 
 /** A session is whose it was when it began: a login that has lapsed doesn't go on as nobody. */
-async function claimSession(
+export async function claimSession(
   { shared }: RouteContext,
   session: string,
   identity: Identity,
@@ -123,7 +123,7 @@ async function claimSession(
 export function admitEvents(
   { access }: RouteContext,
   request: FastifyRequest,
-  drafts: readonly Draft[],
+  drafts: Batch,
   paced = false,
 ): void | Promise<void> {
   const { sluiceIdentity: identity } = request
@@ -133,7 +133,7 @@ export function admitEvents(
   return access.spending.publish(identity, request.ip, drafts, paced, judge)
 }
 
-function channelsOf(drafts: readonly Draft[]): readonly string[] {
+function channelsOf(drafts: Batch): readonly string[] {
   if (drafts.length === 1) return [drafts[0]!.channel]
   return [...new Set(drafts.map(({ channel }) => channel))]
 }
