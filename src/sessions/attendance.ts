@@ -94,7 +94,7 @@ export function createAttendance(options: AttendanceOptions): Attendance {
       const record = readSession(document)
       const set = compute(record)
       if (Object.keys(set).length === 0) return { end: undefined }
-      return { change: { set, drafts: drafts?.(record) ?? [] }, then: () => {} }
+      return { change: { set, drafts: drafts?.(record) ?? [] }, answer: () => {} }
     })
 
   /** Takes the place of the connection before it, and begins to listen. */

@@ -99,7 +99,7 @@ export function createSessions(options: SessionsOptions): LiveSessions {
             ...(Object.keys(set).length > 0 && { set }),
             ...(elsewhere && { drafts: [wakeUp(session)] }),
           },
-          then: (outcome) => (outcome.kind === 'changed' ? outcome.position.order : 0),
+          answer: (outcome) => (outcome.kind === 'changed' ? outcome.position.order : 0),
         }
       })
       const own = here.get(session)
@@ -186,7 +186,7 @@ export function createSessions(options: SessionsOptions): LiveSessions {
         const set = reading(readSession(document), read)
         return Object.keys(set).length === 0
           ? { end: undefined }
-          : { change: { set }, then: () => {} }
+          : { change: { set }, answer: () => {} }
       })
     },
 
