@@ -1,8 +1,11 @@
 /** Channels of a session: put on it and taken off while its stream lives, and kept for its reconnects. */
 import { randomBytes } from 'node:crypto'
 import t from 'tap'
+import { startRedis } from '../support/redis.js'
+import { ask as askRedis } from '../support/redis-ask.js'
+import { until } from '../support/until.js'
 import { type Answer, ask, publish } from './support/ask.js'
-import { onBothLogs, stopRedis } from './support/start.js'
+import { onBothLogs, start, stopRedis } from './support/start.js'
 import { type Stream, subscribe } from './support/stream.js'
 
 t.teardown(stopRedis)
@@ -190,4 +193,87 @@ onBothLogs(t, 'a change that is wrong is told so, and changes nothing', async (t
     t.match((await patch(url, session, body)).json, { code }, JSON.stringify(body))
   }
   t.match((await patch(url, session, {})).json, { channels: ['a'] })
+})
+
+t.test('two gateways on one Redis', async (t) => {
+  const redis = await startRedis()
+  t.teardown(() => redis.stop())
+  const config = { redisUrl: redis.url, redisPrefix: 'two' }
+  const [one, two] = await Promise.all([start(t, config), start(t, config)])
+
+  await t.test('a change reaches the stream from whichever gateway it comes to', async (t) => {
+    const session = secret()
+    const stream = await open(one.url, ['a'], session)
+    await stream.event('stream.live')
+    const added = await patch(two.url, session, { add: ['b'] })
+    t.match(added, { status: 200, json: { live: true, channels: ['a', 'b'] } })
+    await publish(two.url, 'b', 1)
+    await has(stream, 1)
+    t.match(await patch(two.url, session, { remove: ['a'] }), {
+      status: 200,
+      json: { channels: ['b'] },
+    })
+  })
+
+  await t.test('changes made at once on both are all there, in one order', async (t) => {
+    const session = secret()
+    const stream = await open(one.url, ['a'], session)
+    await stream.event('stream.live')
+    const names = Array.from({ length: 20 }, (_, i) => `many:${i}`)
+    const answers = await Promise.all(
+      names.map((name, i) => patch((i % 2 === 0 ? one : two).url, session, { add: [name] })),
+    )
+    t.ok(answers.every(({ status }) => status === 200))
+    await Promise.all(names.map((name) => publish(two.url, name, name)))
+    await Promise.all(names.map((name) => has(stream, name)))
+    stream.close()
+  })
+
+  await t.test('a newer connection elsewhere takes the older one’s place', async (t) => {
+    const session = secret()
+    const older = await open(one.url, ['a'], session)
+    await older.event('stream.live')
+    const newer = await open(two.url, ['a'], session)
+    const bye = await older.event('stream.bye')
+    t.match(bye, { id: /^end\./, json: { reason: 'replaced', reconnect: false } })
+    await patch(one.url, session, { add: ['c'] })
+    await publish(one.url, 'c', 'x')
+    await has(newer, 'x')
+  })
+
+  await t.test('of connections that come at once one is left, and it is live', async (t) => {
+    const session = secret()
+    const streams = await Promise.all(
+      Array.from({ length: 10 }, (_, i) => open((i % 2 === 0 ? one : two).url, ['a'], session)),
+    )
+    const over = streams.map((stream) => stream.over())
+    // All but one are sent away.
+    let gone = 0
+    await new Promise<void>((resolve) => {
+      for (const end of over) void end.then(() => ++gone === streams.length - 1 && resolve())
+    })
+    const left = streams.filter(({ ended }) => ended === undefined)
+    t.equal(left.length, 1)
+    await until('found', async () => (await patch(one.url, session, { add: ['z'] })).status === 200)
+    await publish(one.url, 'z', 'last')
+    await has(left[0]!, 'last')
+  })
+})
+
+t.test('a stream on Redis hears of changes after its connection was cut', async (t) => {
+  const redis = await startRedis()
+  t.teardown(() => redis.stop())
+  const config = { redisUrl: redis.url, redisPrefix: 'cut' }
+  const [one, two] = await Promise.all([start(t, config), start(t, config)])
+  const session = secret()
+  const stream = await open(one.url, ['a'], session)
+  await stream.event('stream.live')
+  t.equal((await patch(two.url, session, { add: ['b'] })).status, 200)
+  await askRedis(redis.port, ['CLIENT', 'KILL', 'TYPE', 'pubsub'])
+  await askRedis(redis.port, ['CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes'])
+  await until('told', async () => {
+    return (await patch(two.url, session, { add: ['c'] })).status === 200
+  })
+  await publish(two.url, 'c', 'x')
+  await has(stream, 'x')
 })
