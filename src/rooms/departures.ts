@@ -1,5 +1,4 @@
 /** Everybody who leaves: by themselves, by a moderator's word, because their lease is over. */
-import type { Membership } from '../documents/documents.js'
 import type { Goodbyes } from './goodbyes.js'
 import type { Plan } from './join.js'
 import { leave, type Moment } from './leave.js'
@@ -21,7 +20,8 @@ import { banned, notModerator, roomField } from './update.js'
 export interface Departures {
   remove(room: string, id: string, caller: Caller, banMs?: number): Promise<void>
   close(room: string, caller: Caller): Promise<void>
-  overdue(membership: Membership): Promise<void>
+  /** A lease in a room's document is over. */
+  overdue(name: string, member: string): Promise<void>
 }
 
 interface Leaving {
@@ -101,7 +101,7 @@ export function createDepartures(take: Take, goodbyes: Goodbyes): Departures {
         if (state.room === undefined) return undefined
         return { who: [...state.participants.values()], reason: 'closed', by }
       }),
-    async overdue({ name, member }) {
+    async overdue(name, member) {
       const room = roomOf(name)
       const farewell = saidBy(member)
       if (farewell !== undefined) await goodbyes.say(room, farewell)

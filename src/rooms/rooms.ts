@@ -9,14 +9,17 @@
  *     room:{room}, and the inbox of whoever is meant
  */
 import type { Documents } from '../documents/documents.js'
+import type { Transactions } from '../documents/transact.js'
 import type { Log } from '../log/log.js'
 import type { Logger } from '../logger.js'
-import type { Ground, Sessions } from '../sessions/sessions.js'
+import type { Keeper } from '../members/keeper.js'
+import type { Sessions } from '../sessions/sessions.js'
 import { SluiceError } from '../wire/errors.js'
 import { createDepartures, type Departures } from './departures.js'
 import { createEntrances, type Joined, type Wish } from './entrances.js'
 import { createGoodbyes } from './goodbyes.js'
 import { roomChannel } from './names.js'
+import { createOccupants, type Occupants, type RoomGround } from './occupants.js'
 import { resultsOf, route, type Signal, type SignalResult } from './signals.js'
 import { type Participant, type Room, readState, type Snapshot } from './state.js'
 import { actorIn, applied, type Caller, createSteps, type StepsOptions, selfIn } from './steps.js'
@@ -32,13 +35,14 @@ export type { Joined, Wish } from './entrances.js'
 export type { Caller } from './steps.js'
 
 export interface RoomsOptions extends StepsOptions {
-  readonly documents: Pick<Documents, 'read'>
+  readonly documents: Pick<Documents, 'read'> & Transactions
   readonly log: Pick<Log, 'read' | 'seek' | 'partitionOf'>
   readonly sessions: Sessions
+  readonly keeper: Pick<Keeper, 'hold' | 'liveMs'>
   readonly logger: Logger
 }
 
-export interface Rooms extends Departures {
+export interface Rooms extends Departures, Occupants {
   join(room: string, wish: Wish): Promise<Joined>
   /** Leaves, or is made to; nothing where nobody has the id. `banMs`: kept out for so long. */
   remove(room: string, id: string, caller: Caller, banMs?: number): Promise<void>
@@ -50,15 +54,16 @@ export interface Rooms extends Departures {
   /** Undefined where there is no such room. */
   read(room: string): Promise<Snapshot | undefined>
   /** Whether somebody takes part still, as the same incarnation. */
-  stillIn(ground: Extract<Ground, { by: 'room' }>): Promise<boolean>
+  stillIn(ground: RoomGround): Promise<boolean>
 }
 
 export function createRooms(options: RoomsOptions): Rooms {
-  const { documents, log, sessions, logger } = options
+  const { documents, log, sessions, keeper, logger } = options
   const take = createSteps(options)
   const goodbyes = createGoodbyes({ take, log, sessions, logger })
   return {
     ...createDepartures(take, goodbyes),
+    ...createOccupants({ keeper, take, logger }),
     join: createEntrances({ take, goodbyes, sessions, log }),
     update: (name, id, caller, patch) =>
       take(name, (state) => {
@@ -93,7 +98,8 @@ export function createRooms(options: RoomsOptions): Rooms {
       const document = await documents.read(roomChannel(name))
       const { away, position } = document
       const state = readState(document)
-      return state.room && { name, ...state, away, position }
+      const { room } = state
+      return room && { name, ...state, room, away, position }
     },
     stillIn: ({ room, participant, incarnation }) =>
       take(room, (state) => ({

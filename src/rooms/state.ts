@@ -142,6 +142,7 @@ export function isPolite(
 
 /** A moment of a room. */
 export interface Snapshot extends RoomState {
+  readonly room: Room
   readonly name: string
   /** Incarnations whose connection is gone, and whose grace runs. */
   readonly away: ReadonlySet<string>

@@ -9,7 +9,7 @@ import { bySession, type Participant, type RoomState, readState } from './state.
 import type { Actor } from './update.js'
 
 export interface StepsOptions {
-  readonly transactions: Transactions
+  readonly documents: Transactions
   /** ms that somebody without a connection is still in. */
   readonly graceMs: number
   /** ms from the last sign of life of a gateway to the end of its leases, grace aside. */
@@ -24,7 +24,7 @@ export type Take = <T>(
   step: (state: RoomState, moment: Moment) => Step<T>,
 ) => Promise<T>
 
-export function createSteps({ transactions, graceMs, leaseMs, now }: StepsOptions): Take {
+export function createSteps({ documents, graceMs, leaseMs, now }: StepsOptions): Take {
   const started = now()
   const unsureFor = HALF_OPEN_MS + leaseMs + graceMs + LATE_MS
 
@@ -36,7 +36,7 @@ export function createSteps({ transactions, graceMs, leaseMs, now }: StepsOption
   }
 
   return (room, step) =>
-    transactions.transact(roomChannel(room), (document) =>
+    documents.transact(roomChannel(room), (document) =>
       step(readState(document), momentOf(document)),
     )
 }
