@@ -311,7 +311,7 @@ export function upstreams(value: unknown): Readonly<Record<string, unknown>> {
 export const retentionEvents = whole(1, 10_000_000)
 export const retentionAge = duration(1000, 3650 * DAY)
 
-const RULE_KEYS = ['pattern', 'retentionEvents', 'retentionAge']
+const RULE_KEYS = ['pattern', 'retentionEvents', 'retentionAge', 'presence']
 
 export function channelRules(value: unknown): readonly ChannelRule[] {
   const example = 'write [{"pattern":"chat:*","retentionEvents":500}]'
@@ -336,6 +336,7 @@ export function channelRules(value: unknown): readonly ChannelRule[] {
         ...(rule.retentionAge !== undefined && {
           retentionAgeMs: retentionAge(rule.retentionAge),
         }),
+        ...(rule.presence !== undefined && { presence: onOff(rule.presence) }),
       }
     } catch (error) {
       if (!(error instanceof Error)) throw error

@@ -7,7 +7,7 @@ export const MAX_CHANNEL_LENGTH = 200
 const CHANNEL = /^[A-Za-z0-9][A-Za-z0-9_\-.:@~=|+]{0,199}$/
 
 /** Prefixes that belong to the server: their own resources publish there. */
-const RESERVED = ['run:', 'room:', 'inbox:']
+const RESERVED = ['run:', 'room:', 'inbox:', 'presence:', 'session:', 'server:']
 
 export function isChannel(name: string): boolean {
   return CHANNEL.test(name)

@@ -26,7 +26,7 @@ const TABLE = {
     status: 403,
     title: 'The channel belongs to the server',
     advice:
-      'Channels beginning with run:, room: or inbox: are published through their own resources.',
+      'Channels beginning with run:, room:, inbox:, presence:, session: or server: are published through their own resources.',
   },
   channel_closed: {
     status: 409,
