@@ -133,11 +133,12 @@ export function createPresence(options: PresenceOptions): Presence {
     const known = held.get(key)
     if (known === undefined) return
     known.count--
-    if (known.count === 0) held.delete(key)
+    const last = known.count === 0
+    if (last) held.delete(key)
     const name = presenceOf(channel)
-    if (known.count > 0 || going !== 'away') keeper.forget(name, connection)
-    else keeper.release(name, connection)
-    if (known.count > 0 || going !== 'for good') return
+    if (going === 'away') keeper.release(name, connection)
+    else keeper.forget(name, connection)
+    if (!last || going !== 'for good') return
     // Where it can't be told now, it goes by the end of its lease.
     boardOf(channel)
       .act({ kind: 'leave', connection })
@@ -163,7 +164,8 @@ export function createPresence(options: PresenceOptions): Presence {
     const done = await Promise.allSettled([...arrivals, ...looks])
     const failed = done.find((it) => it.status === 'rejected')
     if (failed !== undefined) {
-      leave('for good')
+      // Perhaps it was here before, and comes back.
+      leave('away')
       throw failed.reason
     }
     const told = watched.map((channel) => states.get(channel)!)
@@ -202,6 +204,8 @@ export function createPresence(options: PresenceOptions): Presence {
     look: (channel) => boardOf(channel).look(),
     async update(channel, connection, data) {
       const { outcome } = await boardOf(channel).act({ kind: 'update', connection, data })
+      const known = held.get(keyOf(channel, connection))
+      if (known !== undefined) known.happening = { ...known.happening, data }
       return outcome === 'present'
     },
     start() {
