@@ -4,7 +4,9 @@ import { createAccess } from './auth/access.js'
 import type { Shared } from './auth/shared.js'
 import { createSharedMemory } from './auth/shared-memory.js'
 import { createSharedRedis } from './auth/shared-redis.js'
-import { type Config, createRetention, isLocked } from './config.js'
+import { type Config, createPresenceRule, createRetention, isLocked } from './config.js'
+import type { Documents } from './documents/documents.js'
+import { createMemoryDocuments } from './documents/memory.js'
 import { type PeerWatchOptions, watchPeers } from './http/dead-peers.js'
 import { createHub, type Hub } from './hub/hub.js'
 import { startIngest } from './ingest/ingest.js'
@@ -13,10 +15,12 @@ import { createMemoryLog } from './log/memory.js'
 import type { Intake } from './log/redis/intake.js'
 import { createRedisLog } from './log/redis.js'
 import type { Logger } from './logger.js'
+import { createKeeper } from './members/keeper.js'
 import { registerAuthentication } from './plugins/authenticate.js'
 import { registerBodies } from './plugins/bodies.js'
 import { registerBrowsers } from './plugins/browsers.js'
 import { registerProblems } from './plugins/problems.js'
+import { createPresence } from './presence/presence.js'
 import { readUpstreams } from './relay/read-upstreams.js'
 import { createUpstreamClient } from './relay/request.js'
 import { channelRoutes } from './routes/channels.js'
@@ -24,6 +28,7 @@ import type { RouteContext } from './routes/context.js'
 import { publishRoutes } from './routes/events/publish.js'
 import { subscribeRoutes } from './routes/events/subscribe.js'
 import { healthRoutes } from './routes/health.js'
+import { presenceRoutes } from './routes/presence.js'
 import { revocationRoutes } from './routes/revocations.js'
 import { produceRoutes } from './routes/runs/produce.js'
 import { readRoutes } from './routes/runs/read.js'
@@ -44,6 +49,7 @@ const METHODS = new Map([
   ['/v1/events/stream', ['POST']],
   ['/v1/channels', ['GET', 'HEAD', 'DELETE']],
   ['/v1/channels/close', ['POST']],
+  ['/v1/presence', ['GET', 'HEAD']],
   ['/v1/tickets', ['POST']],
   ['/v1/sessions/token', ['POST']],
   ['/v1/revocations', ['GET', 'HEAD', 'POST', 'DELETE']],
@@ -59,6 +65,7 @@ const ROUTES = [
   publishRoutes,
   subscribeRoutes,
   channelRoutes,
+  presenceRoutes,
   ticketRoutes,
   sessionRoutes,
   revocationRoutes,
@@ -74,6 +81,8 @@ export interface GatewayInternals {
   /** How vanished peers are found. */
   readonly peers?: PeerWatchOptions
   readonly runs?: { readonly leaseMs?: number }
+  /** Leases of those who are present. */
+  readonly members?: { readonly leaseMs?: number }
 }
 
 export interface GatewayOptions {
@@ -91,6 +100,7 @@ interface Store {
   /** What gateways agree on beside the log. */
   readonly shared: Shared
   readonly runs: RunStore
+  readonly documents: Documents
   /** For publishers that speak to the store itself. */
   readonly intake?: Intake
 }
@@ -113,7 +123,10 @@ function createStore(
     return { log, shared, runs, ...(config.ingest && { intake: log.intake }) }
   }
   const log = createMemoryLog({ partitions, retentionFor, limitBytes: memoryLimitBytes })
-  return { log, shared: createSharedMemory({ now }), runs: createMemoryRuns({ now }) }
+  return {
+    ...{ log, shared: createSharedMemory({ now }), runs: createMemoryRuns({ now }) },
+    documents: createMemoryDocuments(log, { now }),
+  }
 }
 
 /** How often a shutdown looks whether everybody has gone, in ms. */
@@ -133,13 +146,21 @@ export const gatewayPlugin: FastifyPluginAsync<GatewayOptions> = async (app, opt
   const { heartbeatMs, maxAgeMs, maxStreams, maxChannels, maxEventBytes } = config
   const { uploadIdleMs, maxUploadBytes } = config
   const now = internals.now ?? Date.now
-  const { log, shared, runs: runStore, intake } = createStore(config, logger, settingsTold, now)
+  const store = createStore(config, logger, settingsTold, now)
+  const { log, shared, runs: runStore, documents, intake } = store
   const access = createAccess({ settings: config, locked: isLocked(config), shared, logger, now })
   const hub = createHub({
     ...{ log, heartbeatMs, maxAgeMs, maxStreams, now },
   })
   const publish = (drafts: readonly Draft[]) => hub.publish(drafts)
   const runs = createRuns({ store: runStore, log, publish, logger, ...internals.runs })
+  const { presenceGraceMs: graceMs, maxPresent: maxConnections } = config
+  const { leaseMs } = internals.members ?? {}
+  const keeper = createKeeper({ documents, logger, graceMs, leaseMs })
+  const presence = createPresence({
+    ...{ documents, keeper, publish, maxConnections, logger, now },
+    partitionOf: (channel) => log.partitionOf(channel),
+  })
   const peers = watchPeers(
     internals.peers ?? {
       onLook(cut) {
@@ -162,6 +183,8 @@ export const gatewayPlugin: FastifyPluginAsync<GatewayOptions> = async (app, opt
     await log.stop()
     throw error
   }
+  presence.start()
+  keeper.start()
   hub.start()
   const ingest = intake && startIngest({ intake, logger, maxEventBytes })
   // preClose comes before Fastify waits for requests in flight: the last moment at which a stream
@@ -181,6 +204,8 @@ export const gatewayPlugin: FastifyPluginAsync<GatewayOptions> = async (app, opt
   app.addHook('onClose', async () => {
     peers.stop()
     hub.stop()
+    presence.stop()
+    await keeper.stop()
     await access.stop()
     await log.stop()
   })
@@ -195,8 +220,9 @@ export const gatewayPlugin: FastifyPluginAsync<GatewayOptions> = async (app, opt
     confirm: access.locked ? confirm : undefined,
   })
   const context: RouteContext = {
-    ...{ hub, log, access, runs, shared, now, logger },
+    ...{ hub, log, access, runs, shared, presence, now, logger },
     limits: { maxChannels, maxEventBytes, uploadIdleMs, maxUploadBytes },
+    hasPresence: createPresenceRule(config),
     draining: () => draining,
     async total(question) {
       const others = await siblings.ask(question)

@@ -7,6 +7,7 @@ import { CHANNELS_BYTES, TICKET_TTL_MS } from '../limits.js'
 import type { Body } from '../plugins/bodies.js'
 import { channelOf } from '../publish/channel.js'
 import { SluiceError } from '../wire/errors.js'
+import { presentOn } from '../wire/presence.js'
 import { readJson } from './body.js'
 import type { RouteContext } from './context.js'
 import { compileOptions, TicketBody } from './schemas.js'
@@ -28,6 +29,11 @@ export function ticketRoutes(app: FastifyInstance, context: RouteContext): void 
       if (body === undefined) throw new SluiceError('body_invalid', { detail: 'There is no body' })
       const origin = originOf(body, request)
       const channels = Array.isArray(body.channels) ? body.channels.map(channelOf) : []
+      if (channels.some((it) => presentOn(it) !== undefined)) {
+        throw new SluiceError('option_invalid', {
+          detail: 'Who is present comes with the channel itself: list that',
+        })
+      }
       if (channels.length > limits.maxChannels) throw new SluiceError('channels_too_many')
       await access.admit(holder, 'subscribe', channels, request.ip)
       const identity = { ...holder, kind: 'ticket' as const, ...terms(holder, body, channels) }

@@ -4,13 +4,14 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { EndReason, Member } from '../../auth/audience.js'
 import { namesEventStream, negotiate } from '../../http/accept.js'
 import { openSink } from '../../http/sink.js'
-import type { PollAnswer } from '../../hub/poll.js'
 import { toSluiceError } from '../../plugins/problems.js'
+import type { Going } from '../../presence/presence.js'
 import { SluiceError } from '../../wire/errors.js'
 import { comment, retryLine } from '../../wire/sse.js'
 import type { RouteContext } from '../context.js'
 import { admitReader, endedBy, type Reading } from './admission.js'
-import { pollJson, pollSse } from './finite.js'
+import { type Polled, pollJson, pollSse } from './finite.js'
+import { type Attendance, attend, retell, returns, statesAfter } from './presence.js'
 import type { Subscription } from './request.js'
 
 const STREAM_HEAD = {
@@ -77,12 +78,14 @@ export function createAnswers(context: RouteContext): Answers {
   // ── the stream ──
 
   async function stream(
-    { from, format, presented }: Subscription,
-    { identity, channels, session: own, reach, does = 'subscribe' }: Reading,
+    subscription: Subscription,
+    reading: Reading,
     request: FastifyRequest,
     reply: FastifyReply,
     more: Readonly<Record<string, string>> = {},
   ): Promise<FastifyReply> {
+    const { from, format, presented } = subscription
+    const { identity, channels, session: own, does = 'subscribe' } = reading
     if (from === 'end') return reply.code(204).send()
     // The last look before there is one more: letting somebody in takes its time.
     if (hub.crowded) throw new SluiceError('streams_exhausted', { retryAfter: 30 })
@@ -90,14 +93,31 @@ export function createAnswers(context: RouteContext): Answers {
     const session = own ?? randomBytes(16).toString('base64url')
     const leaveSeat = access.seats.take(identity, request.ip)
     let leaveAudience = () => {}
+    let going: Going = 'away'
+    const manner = { connection: session, counts: true, returns: returns(reading), told: true }
+    const attendance = await attend(context, subscription, reading, manner).catch(
+      (error: unknown) => {
+        leaveSeat()
+        throw error
+      },
+    )
     const onClosed = () => {
       leaveSeat()
       leaveAudience()
+      attendance.leave(going)
+    }
+    const onGap = (channel: string) => {
+      if (opened.kind === 'stream') retell(context.presence, opened.stream, channel)
     }
     const opened = await hub
-      .openStream({ channels, from, format, session, presented, reach, onClosed })
+      .openStream({
+        ...{ channels: attendance.channels, starts: attendance.starts, reach: attendance.reach },
+        ...{ from, format, session, presented, onClosed, onGap },
+        greetings: attendance.states.map(({ block }) => block),
+      })
       .catch((error: unknown) => {
         leaveSeat()
+        attendance.leave(going)
         throw error
       })
     if (opened.kind === 'exhausted') return reply.code(204).send()
@@ -109,7 +129,10 @@ export function createAnswers(context: RouteContext): Answers {
     }
     const member: Member = {
       ...{ identity, session, channels, does },
-      end: (reason, again) => stream.bye(reason, again),
+      end(reason, again) {
+        if (!again) going = 'for good'
+        stream.bye(reason, again)
+      },
       expiring: (expires) => stream.tellExpiring(expires),
     }
     if (identity.kind !== 'open' || own !== undefined) {
@@ -127,11 +150,13 @@ export function createAnswers(context: RouteContext): Answers {
   // ── finite answers ──
 
   async function poll(
-    { from, limit }: Subscription,
-    { identity, channels, session, reach }: Reading,
+    subscription: Subscription,
+    reading: Reading,
     waitMs: number,
     request: FastifyRequest,
-  ): Promise<PollAnswer | undefined> {
+  ): Promise<Polled | undefined> {
+    const { from, limit, presented } = subscription
+    const { identity, channels, session } = reading
     if (from === 'end') return undefined
     if (hub.crowded) throw new SluiceError('streams_exhausted', { retryAfter: 30 })
     const leaveSeat = access.seats.take(identity, request.ip)
@@ -146,11 +171,23 @@ export function createAnswers(context: RouteContext): Answers {
     })
     const abort = () => gone.abort()
     request.raw.socket.once('close', abort)
+    let attendance: Attendance | undefined
     try {
-      const polled = await hub.poll({ channels, from, waitMs, limit, reach, signal: gone.signal })
+      attendance = await attend(context, subscription, reading, {
+        connection: session ?? '',
+        // Of polls without a session nobody knows that they are one and the same reader's.
+        ...{ counts: session !== undefined, returns: true, told: presented === undefined },
+      })
+      const { states, starts, reach } = attendance
+      const polled = await hub.poll({
+        ...{ channels: attendance.channels, from, starts, limit, reach, signal: gone.signal },
+        // Who is present is news.
+        waitMs: states.length > 0 ? 0 : waitMs,
+      })
       if (ended !== undefined) throw endedBy(ended)
-      return polled
+      return { ...polled, states: [...states, ...(await statesAfter(context.presence, polled))] }
     } finally {
+      attendance?.leave('away')
       request.raw.socket.removeListener('close', abort)
       leaveAudience()
       leaveSeat()
