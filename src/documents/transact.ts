@@ -22,7 +22,7 @@ export type Step<T> =
   | {
       readonly change: Effect
       /** Makes the result of what came of it. `alive` and `sequence`: nothing was changed. */
-      readonly then: (outcome: Outcome) => T
+      readonly answer: (outcome: Outcome) => T
     }
 
 export type Outcome = Exclude<Changed, { readonly kind: 'conflict' }>
@@ -31,7 +31,7 @@ export interface Transactions {
   /**
    * `step` has no effects of its own: it may be called several times, the last one counts. What it is given
    * stays as it is. `away` may be old in it: `ask` tells how it was at the change. Rejects as
-   * `Documents.change` does, with what `step` or `then` throws, and with `overloaded` where others were
+   * `Documents.change` does, with what `step` or `answer` throws, and with `overloaded` where others were
    * first again and again.
    */
   transact<T>(name: string, step: (document: Document) => Step<T>): Promise<T>
@@ -183,7 +183,7 @@ export function createTransactions(documents: Documents): Transactions {
       const { end } = step
       decide(lane, job, () => job.resolve(end))
     } else {
-      void send(lane, state, job, step.change, step.then)
+      void send(lane, state, job, step.change, step.answer)
     }
   }
 
@@ -202,7 +202,7 @@ export function createTransactions(documents: Documents): Transactions {
     state: Document,
     job: Job,
     effect: Effect,
-    then: (outcome: Outcome) => unknown,
+    answer: (outcome: Outcome) => unknown,
   ): Promise<void> {
     const sent = ++time
     const change: Change =
@@ -217,7 +217,7 @@ export function createTransactions(documents: Documents): Transactions {
       const outcome = await documents.change(lane.name, change)
       if (outcome.kind === 'changed') applied(lane, outcome, sent)
       else lane.astray = true
-      if (outcome.kind !== 'conflict') job.resolve(then(outcome))
+      if (outcome.kind !== 'conflict') job.resolve(answer(outcome))
       else if (job.attempts < ATTEMPTS) lane.again.push(job)
       else job.reject(new SluiceError('overloaded'))
     } catch (error) {
