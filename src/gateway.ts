@@ -7,6 +7,7 @@ import { createSharedRedis } from './auth/shared-redis.js'
 import { type Config, createPresenceRule, createRetention, isLocked } from './config.js'
 import type { Documents } from './documents/documents.js'
 import { createMemoryDocuments } from './documents/memory.js'
+import { createRedisDocuments } from './documents/redis.js'
 import { type PeerWatchOptions, watchPeers } from './http/dead-peers.js'
 import { createHub, type Hub } from './hub/hub.js'
 import { startIngest } from './ingest/ingest.js'
@@ -82,7 +83,7 @@ export interface GatewayInternals {
   readonly peers?: PeerWatchOptions
   readonly runs?: { readonly leaseMs?: number }
   /** Leases of those who are present. */
-  readonly members?: { readonly leaseMs?: number }
+  readonly members?: { readonly leaseMs?: number; readonly beatMs?: number }
 }
 
 export interface GatewayOptions {
@@ -120,7 +121,8 @@ function createStore(
     })
     const shared = createSharedRedis(log.intake, { logger })
     const runs = createRedisRuns(log.intake, { logger })
-    return { log, shared, runs, ...(config.ingest && { intake: log.intake }) }
+    const documents = createRedisDocuments(log.intake)
+    return { log, shared, runs, documents, ...(config.ingest && { intake: log.intake }) }
   }
   const log = createMemoryLog({ partitions, retentionFor, limitBytes: memoryLimitBytes })
   return {
@@ -155,8 +157,7 @@ export const gatewayPlugin: FastifyPluginAsync<GatewayOptions> = async (app, opt
   const publish = (drafts: readonly Draft[]) => hub.publish(drafts)
   const runs = createRuns({ store: runStore, log, publish, logger, ...internals.runs })
   const { presenceGraceMs: graceMs, maxPresent: maxConnections } = config
-  const { leaseMs } = internals.members ?? {}
-  const keeper = createKeeper({ documents, logger, graceMs, leaseMs })
+  const keeper = createKeeper({ documents, logger, graceMs, ...internals.members })
   const presence = createPresence({
     ...{ documents, keeper, publish, maxConnections, logger, now },
     partitionOf: (channel) => log.partitionOf(channel),

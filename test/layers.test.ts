@@ -32,6 +32,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   // Small shared state, on memory or beside the log's Redis, and whose connections live here.
   'documents/': ['log/', 'node:', ...SEAM],
   'members/': ['documents/', 'logger.ts', 'node:', ...SEAM],
+  // Who is on a channel: what is built on documents and channels.
+  'presence/': ['documents/', 'members/', 'log/log.ts', 'logger.ts', 'node:', ...SEAM],
   'relay/': ['auth/', 'runs/', 'limits.ts', 'logger.ts', 'node:', 'eventsource-parser', ...SEAM],
   'limits.ts': [],
   'logger.ts': [],
@@ -50,6 +52,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'runs/',
     'relay/',
     'auth/',
+    'presence/',
     'config.ts',
     'config/',
     'plugins/',
@@ -63,6 +66,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'auth/',
     'documents/',
     'members/',
+    'presence/',
     'runs/',
     'relay/',
     'config.ts',

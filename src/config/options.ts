@@ -263,7 +263,7 @@ export const TABLE: { readonly [F in keyof Config]: Spec<Exclude<Config[F], unde
     fallback: '20s',
     takes: 'duration',
     help: 'how long somebody is present whose connection is gone',
-    read: values.duration(1000, 5 * 60_000),
+    read: values.duration(10_000, 5 * 60_000),
   },
   memoryLimitBytes: {
     key: 'memoryLimit',

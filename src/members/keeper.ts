@@ -1,167 +1,253 @@
 /**
- * Keeps the leases of those whose connection is on this gateway, and looks for leases that are over, of
- * whichever gateway.
+ * Keeps members alive whose connection is here, and finds those that nobody keeps alive any more.
  *
- *     hold ──▶ renewed every third of a lease ──▶ release ──▶ grace ──▶ overdue: whoever finds it says so
+ *               hold                    release: away                grace over
+ *     a change ──────▶ live, renewed ─────────────────▶ in grace ───────────────▶ overdue: removed by
+ *     of the owner          ▲                              │                      whoever finds it
+ *                           └──────────── hold ────────────┘
  *
- * A lease of somebody who is here lasts for a lease and the grace: of a gateway that dies nobody leaves
- * sooner than of one that lives.
+ * Presence goes by leases, not by sockets: a reconnect within the grace is no leave, and a gateway that dies
+ * takes nobody along but those who don't come back. Who owns the members (rooms, presence) makes them, with
+ * a lease of `liveMs`, and removes them.
  */
-import type { Documents, Renewal } from '../documents/documents.js'
+import type { Documents, Membership, Renewal } from '../documents/documents.js'
 import type { Logger } from '../logger.js'
+import { BEAT_MS, CLAIM_MS, LEASE_MS, SWEEP_MEMBERS } from './limits.js'
 
-/** What is done about a document's members, by whoever knows its rules. */
-export interface MemberHandler {
-  /** A lease is over. Where it rejects the lease is found again. */
+export interface KeeperOptions {
+  readonly documents: Pick<Documents, 'renew' | 'overdue'>
+  readonly logger: Logger
+  /** ms from the end of a member's connection until it is overdue. */
+  readonly graceMs: number
+  /** ms without a sign of life until the grace begins. Default 15000. */
+  readonly leaseMs?: number
+  /** ms between two beats: looks for the overdue, and tries to renew. Default 1000. */
+  readonly beatMs?: number
+  /** ms that whoever finds one has to remove it. Default 5000. */
+  readonly claimMs?: number
+  /** ms that go on steadily. Default: the machine's. */
+  readonly now?: () => number
+  /** A timer; answers what takes it back. Default: the machine's. */
+  readonly later?: (run: () => void, ms: number) => () => void
+}
+
+/** Who owns the members of some documents. */
+export interface Owner {
+  /**
+   * The member's lease is over: it is to be removed, by a change that holds only if that is so still. Where
+   * this rejects, or does nothing, the member is found again.
+   */
   overdue(name: string, member: string): Promise<void>
-  /** Somebody who is held here has no lease any more. */
+  /**
+   * A member that is held here has no lease (any more): it was removed, or the store has lost it. It isn't
+   * held from here on. Said of what was so a moment ago: the document tells what is.
+   */
   lost(name: string, member: string): void
 }
 
 export interface Keeper {
-  /** ms of a lease of somebody who is here. */
-  readonly leaseMs: number
-  /** From now on; held twice, it is to be let go twice. */
-  hold(name: string, member: string): void
-  /** Its connection is gone. Held no more it is away, and its grace runs. */
-  release(name: string, member: string): void
-  /** Its lease is somebody else's business from now on. */
-  forget(name: string, member: string): void
-  /** Who is asked about documents whose names begin so. */
-  handle(prefix: string, handler: MemberHandler): void
+  /** ms of a lease of a member whose connection is here. */
+  readonly liveMs: number
+  /** ms of a lease of one that is away. */
+  readonly graceMs: number
+  /** Names the owner of all documents whose names begin like that. Before `start`. */
+  own(prefix: string, owner: Owner): void
   start(): void
-  /** Lets everybody go who is held. */
+  /**
+   * A connection of the member is here, until it is released. Said of a member that has a lease: it is live
+   * from now on, if it was away. Held several times it is away when all have released it.
+   */
+  hold(name: string, member: string): () => void
+  /** Members held here. */
+  readonly held: number
+  /**
+   * Everybody held here goes into grace now, for they will come back to another gateway; nothing is
+   * renewed, nor looked for, any more. Resolves when the store knows, or can't be told.
+   */
   stop(): Promise<void>
 }
 
-export interface KeeperOptions {
-  readonly documents: Documents
-  readonly logger: Logger
-  /** ms that somebody may be away. */
-  readonly graceMs: number
-  /** ms of a lease without the grace. Default 15,000. */
-  readonly leaseMs?: number | undefined
+interface Hold extends Membership {
+  count: number
 }
 
-const LEASE_MS = 15_000
-/** Leases in one question. */
-const CHUNK = 1000
-/** ms after which an overdue lease is found again that nothing was done about. */
-const CLAIM_MS = 10_000
-/** ms between two looks. */
-const LOOK_MS = 1_000
+function machineLater(run: () => void, ms: number): () => void {
+  const timer = setTimeout(run, ms)
+  timer.unref()
+  return () => clearTimeout(timer)
+}
 
 export function createKeeper(options: KeeperOptions): Keeper {
-  const { documents, logger, leaseMs: lease = LEASE_MS } = options
-  // Somebody may be held by another gateway by now, which says so within a third of a lease.
-  const graceMs = Math.max(options.graceMs, Math.ceil(lease / 2))
-  const leaseMs = lease + graceMs
-  const handlers = new Map<string, MemberHandler>()
-  /** How often each is held, by document and member. */
-  const held = new Map<string, Map<string, number>>()
-  let released: Renewal[] = []
-  let timers: NodeJS.Timeout[] = []
-  let looking = false
+  const { documents, logger, graceMs, leaseMs = LEASE_MS, later = machineLater } = options
+  const { beatMs = BEAT_MS, claimMs = CLAIM_MS, now = () => performance.now() } = options
+  const liveMs = leaseMs + graceMs
+  const owners: { readonly prefix: string; readonly owner: Owner }[] = []
+  const holds = new Map<string, Hold>()
+  /** What the store is to be told next, the newest word on each member. */
+  let words = new Map<string, Renewal>()
+  let telling: Promise<boolean> | undefined
+  let scheduled = false
+  let beating = false
+  let sweeping = false
+  let stopped = false
+  /** When all were said to live last. */
+  let renewed = now()
+  /** Until when nobody is taken for gone. */
+  let mercy = Number.NEGATIVE_INFINITY
+  let cancel: (() => void) | undefined
 
-  const countOf = (name: string, member: string) => held.get(name)?.get(member) ?? 0
+  const ownerOf = (name: string) => owners.find(({ prefix }) => name.startsWith(prefix))?.owner
+  // No name has a blank.
+  const keyOf = ({ name, member }: Membership) => `${name} ${member}`
 
-  function setCount(name: string, member: string, count: number): void {
-    const members = held.get(name) ?? new Map<string, number>()
-    if (count > 0) members.set(member, count)
-    else members.delete(member)
-    if (members.size > 0) held.set(name, members)
-    else held.delete(name)
-  }
-
-  /** Renews in chunks; those that were lost. */
-  async function renew(renewals: readonly Renewal[]): Promise<Renewal[]> {
-    const lost: Renewal[] = []
-    for (let at = 0; at < renewals.length; at += CHUNK) {
-      const chunk = renewals.slice(at, at + CHUNK)
-      const answers = await documents.renew(chunk)
-      lost.push(...chunk.filter((_, i) => answers[i] === 'lost'))
-    }
-    return lost
-  }
-
-  async function renewAll(): Promise<void> {
-    const all = [...held].flatMap(([name, members]) =>
-      [...members.keys()].map((member) => ({ name, member, ms: leaseMs })),
+  const warn = (what: string, error: unknown) => {
+    logger.warn(
+      { reason: error instanceof Error ? error.message : error },
+      `members: ${what} failed`,
     )
-    const lost = await renew(all)
-    for (const { name, member } of lost) {
-      if (countOf(name, member) > 0) handlerOf(name)?.lost(name, member)
+  }
+
+  function say({ name, member }: Membership, live: boolean): void {
+    const word = live ? { ms: liveMs } : { ms: graceMs, away: true }
+    words.set(keyOf({ name, member }), { name, member, ...word })
+  }
+
+  /** At the end of this turn, for all that comes in it. */
+  function soon(): void {
+    if (scheduled || stopped) return
+    scheduled = true
+    setImmediate(() => {
+      scheduled = false
+      void tell()
+    })
+  }
+
+  /** One call at a time: two words on one member must not overtake each other. Answers whether all is told. */
+  function tell(): Promise<boolean> {
+    telling ??= tellAll().finally(() => {
+      telling = undefined
+    })
+    return telling
+  }
+
+  async function tellAll(): Promise<boolean> {
+    while (words.size > 0) {
+      const told = words
+      words = new Map()
+      try {
+        const standings = await documents.renew([...told.values()])
+        for (const [i, renewal] of [...told.values()].entries()) {
+          if (standings[i] === 'lost') lose(renewal)
+        }
+      } catch (error) {
+        warn('renewing', error)
+        // Said again with the next beat, but for what was said since.
+        words = new Map([...told, ...words])
+        return false
+      }
     }
+    return true
   }
 
-  async function letGo(): Promise<void> {
-    const gone = released
-    released = []
-    await renew(gone)
+  function lose({ name, member, away }: Renewal): void {
+    const key = keyOf({ name, member })
+    if (away === true || !holds.delete(key)) return
+    ownerOf(name)?.lost(name, member)
   }
 
-  function handlerOf(name: string): MemberHandler | undefined {
-    for (const [prefix, handler] of handlers) if (name.startsWith(prefix)) return handler
-    return undefined
+  async function beat(): Promise<void> {
+    if (beating) return
+    beating = true
+    if (now() - renewed >= leaseMs / 3) {
+      renewed = now()
+      for (const hold of holds.values()) say(hold, true)
+    }
+    // First: a process that slept would find its own members overdue.
+    if (!(await tell())) spare()
+    else if (now() >= mercy) void sweep()
+    beating = false
   }
 
-  async function lookAround(): Promise<void> {
-    if (looking) return
-    looking = true
+  /**
+   * The store could not be asked, perhaps by nobody, and perhaps for longer than leases last. Before anybody
+   * is taken for gone all gateways get the time to say who lives.
+   */
+  function spare(): void {
+    mercy = now() + leaseMs / 3 + 2 * beatMs
+  }
+
+  async function sweep(): Promise<void> {
+    if (sweeping) return
+    sweeping = true
     try {
       for (;;) {
-        const overdue = await documents.overdue(CHUNK, CLAIM_MS)
-        await Promise.allSettled(
-          overdue.map(({ name, member }) => handlerOf(name)?.overdue(name, member)),
-        )
-        if (overdue.length < CHUNK) return
+        const found = await documents.overdue(SWEEP_MEMBERS, claimMs)
+        await Promise.all(found.map(hand))
+        if (found.length < SWEEP_MEMBERS || stopped) break
       }
-    } finally {
-      looking = false
+    } catch (error) {
+      warn('looking for the overdue', error)
+      spare()
+    }
+    sweeping = false
+  }
+
+  async function hand({ name, member }: Membership): Promise<void> {
+    try {
+      await ownerOf(name)?.overdue(name, member)
+    } catch (error) {
+      warn('removing', error)
     }
   }
 
-  /** The log's connections say what is wrong with them; the next turn makes up for it. */
-  const quietly = (work: () => Promise<void>) => () => {
-    work().catch((error: unknown) => logger.debug({ err: error }, 'leases can’t be kept'))
+  function schedule(): void {
+    cancel = later(() => {
+      schedule()
+      void beat()
+    }, beatMs)
+  }
+
+  function release(hold: Hold): void {
+    hold.count--
+    if (hold.count > 0 || stopped || holds.get(keyOf(hold)) !== hold) return
+    holds.delete(keyOf(hold))
+    say(hold, false)
+    soon()
   }
 
   return {
-    leaseMs,
+    liveMs,
+    graceMs,
+    get held() {
+      return holds.size
+    },
+    own(prefix, owner) {
+      owners.push({ prefix, owner })
+    },
+    start: schedule,
     hold(name, member) {
-      setCount(name, member, countOf(name, member) + 1)
-      if (released.length === 0) return
-      released = released.filter((it) => it.name !== name || it.member !== member)
-    },
-    release(name, member) {
-      const count = countOf(name, member)
-      if (count === 0) return
-      setCount(name, member, count - 1)
-      if (count > 1) return
-      // Those who go in one turn of the event loop go together.
-      if (released.length === 0) setImmediate(quietly(letGo))
-      released.push({ name, member, ms: graceMs, away: true })
-    },
-    forget(name, member) {
-      setCount(name, member, countOf(name, member) - 1)
-    },
-    handle: (prefix, handler) => void handlers.set(prefix, handler),
-    start() {
-      timers = [
-        setInterval(quietly(renewAll), lease / 3),
-        setInterval(quietly(lookAround), Math.min(LOOK_MS, lease / 3)),
-      ]
-      for (const timer of timers) timer.unref()
+      const hold = holds.get(keyOf({ name, member })) ?? { name, member, count: 0 }
+      hold.count++
+      if (hold.count === 1 && !stopped) {
+        holds.set(keyOf(hold), hold)
+        say(hold, true)
+        soon()
+      }
+      let over = false
+      return () => {
+        if (over) return
+        over = true
+        release(hold)
+      }
     },
     async stop() {
-      for (const timer of timers) clearInterval(timer)
-      for (const [name, members] of held) {
-        for (const member of members.keys()) {
-          released.push({ name, member, ms: graceMs, away: true })
-        }
-      }
-      held.clear()
-      await letGo().catch(() => {})
+      cancel?.()
+      stopped = true
+      for (const hold of holds.values()) say(hold, false)
+      holds.clear()
+      // What is under way may end with a failure, and leave its words to the next.
+      await telling
+      await tell()
     },
   }
 }

@@ -11,3 +11,5 @@ export const IDLE_MS = 30_000
 export const TELL_MS = 10_000
 /** Turns that are remembered while they can't be told; of more the oldest pair is never told. */
 export const MAX_UNTOLD = 8
+/** ms until it is tried again to count somebody who was lost. */
+export const AGAIN_MS = 2_000

@@ -15,7 +15,7 @@ import type { Keeper } from '../members/keeper.js'
 import type { Position } from '../wire/position.js'
 import { OCCUPANCY, presenceOf, presentOn } from '../wire/presence.js'
 import { type Acted, Board } from './board.js'
-import { IDLE_MS } from './limits.js'
+import { AGAIN_MS, IDLE_MS } from './limits.js'
 import type { Happening } from './plan.js'
 import { UNTOLD } from './roster.js'
 import type { State } from './state.js'
@@ -49,8 +49,8 @@ export interface Visit {
   readonly watched: readonly string[]
 }
 
-/** How somebody goes: to come back perhaps; for good; or because another connection has taken its place. */
-export type Going = 'away' | 'for good' | 'replaced'
+/** How somebody goes: to come back perhaps, or for good. */
+export type Going = 'away' | 'for good'
 
 export interface Entered {
   /** True at the positions in `starts`. */
@@ -73,12 +73,14 @@ export interface Presence {
   stop(): void
 }
 
-/** A connection that is present by a stream of this gateway. */
+/** A connection that is present by streams of this gateway. */
 interface Held {
   /** To enter again, where its lease was lost. */
   happening: Extract<Happening, { kind: 'enter' }>
   /** Streams and polls that hold it. */
   count: number
+  /** Tells the keeper that it has gone. */
+  release: () => void
 }
 
 export function createPresence(options: PresenceOptions): Presence {
@@ -95,7 +97,7 @@ export function createPresence(options: PresenceOptions): Presence {
       const tellsAtOnce = partitionOf(channel) === partitionOf(OCCUPANCY)
       board = new Board({
         ...{ channel, documents, publish, tellsAtOnce },
-        terms: () => ({ channel, now: now(), leaseMs: keeper.leaseMs, maxConnections }),
+        terms: () => ({ channel, now: now(), leaseMs: keeper.liveMs, maxConnections }),
       })
       boards.set(channel, board)
     }
@@ -120,12 +122,13 @@ export function createPresence(options: PresenceOptions): Presence {
     const { connection } = happening
     const key = keyOf(channel, connection)
     const known = held.get(key)
-    if (known === undefined) held.set(key, { happening, count: 1 })
-    else {
+    if (known === undefined) {
+      const release = keeper.hold(presenceOf(channel), connection)
+      held.set(key, { happening, count: 1, release })
+    } else {
       known.count++
       known.happening = happening
     }
-    keeper.hold(presenceOf(channel), connection)
   }
 
   function letGo(channel: string, connection: string, going: Going): void {
@@ -133,13 +136,11 @@ export function createPresence(options: PresenceOptions): Presence {
     const known = held.get(key)
     if (known === undefined) return
     known.count--
-    const last = known.count === 0
-    if (last) held.delete(key)
-    const name = presenceOf(channel)
-    if (going === 'away') keeper.release(name, connection)
-    else keeper.forget(name, connection)
-    if (!last || going !== 'for good') return
-    // Where it can't be told now, it goes by the end of its lease.
+    if (known.count > 0) return
+    held.delete(key)
+    known.release()
+    if (going === 'away') return
+    // Where it can't be told now, it goes by the end of its grace.
     boardOf(channel)
       .act({ kind: 'leave', connection })
       .catch(() => {})
@@ -183,14 +184,22 @@ export function createPresence(options: PresenceOptions): Presence {
   /** Somebody who is here counts as gone: this gateway was out of reach for too long, or the store has lost it. */
   function onLost(name: string, connection: string): void {
     const channel = presentOn(name)!
-    const known = held.get(keyOf(channel, connection))
+    const key = keyOf(channel, connection)
+    const known = held.get(key)
     if (known === undefined) return
     boardOf(channel)
       .act(known.happening)
       .then(({ outcome }) => {
-        if (outcome === 'full') logger.warn({ channel }, 'somebody is present who is not counted')
+        if (outcome !== 'present') return
+        // It may have gone while this was asked.
+        const release = keeper.hold(name, connection)
+        if (held.get(key) === known) known.release = release
+        else release()
       })
-      .catch(() => {})
+      .catch((error: unknown) => {
+        logger.warn({ channel, err: error }, 'somebody who is here is not counted as present')
+        if (timer !== undefined) setTimeout(onLost, AGAIN_MS, name, connection).unref()
+      })
   }
 
   function sweep(): void {
@@ -209,12 +218,13 @@ export function createPresence(options: PresenceOptions): Presence {
       return outcome === 'present'
     },
     start() {
-      keeper.handle('presence:', { overdue: onOverdue, lost: onLost })
+      keeper.own('presence:', { overdue: onOverdue, lost: onLost })
       timer = setInterval(sweep, IDLE_MS)
       timer.unref()
     },
     stop() {
       clearInterval(timer)
+      timer = undefined
     },
   }
 }
