@@ -155,16 +155,18 @@ export function createKeeper(options: KeeperOptions): Keeper {
     ownerOf(name)?.lost(name, member)
   }
 
+  const isDue = () => now() - renewed >= leaseMs / 3
+
   async function beat(): Promise<void> {
     if (beating) return
     beating = true
-    if (now() - renewed >= leaseMs / 3) {
+    if (isDue()) {
       renewed = now()
       for (const hold of holds.values()) say(hold, true)
     }
-    // First: a process that slept would find its own members overdue.
+    // First, and not if it is due again: a process that slept would find its own members overdue.
     if (!(await tell())) spare()
-    else if (now() >= mercy) void sweep()
+    else if (now() >= mercy && !isDue()) void sweep()
     beating = false
   }
 
