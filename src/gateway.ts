@@ -8,9 +8,11 @@ import { type Config, createPresenceRule, createRetention, isLocked } from './co
 import type { Documents } from './documents/documents.js'
 import { createMemoryDocuments } from './documents/memory.js'
 import { createRedisDocuments } from './documents/redis.js'
+import { createTransactions } from './documents/transact.js'
 import { type PeerWatchOptions, watchPeers } from './http/dead-peers.js'
 import { createHub, type Hub } from './hub/hub.js'
 import { startIngest } from './ingest/ingest.js'
+import { SESSION_MS } from './limits.js'
 import type { Draft, Log } from './log/log.js'
 import { createMemoryLog } from './log/memory.js'
 import type { Intake } from './log/redis/intake.js'
@@ -41,6 +43,7 @@ import { createRuns } from './runs/runs.js'
 import type { RunStore } from './runs/store.js'
 import { createMemoryRuns } from './runs/store-memory.js'
 import { createRedisRuns } from './runs/store-redis.js'
+import { createSessions } from './sessions/live.js'
 import type { Question } from './workers/messages.js'
 import { noSiblings, type Siblings } from './workers/siblings.js'
 
@@ -52,6 +55,7 @@ const METHODS = new Map([
   ['/v1/channels/close', ['POST']],
   ['/v1/presence', ['GET', 'HEAD']],
   ['/v1/tickets', ['POST']],
+  ['/v1/sessions', ['PATCH']],
   ['/v1/sessions/token', ['POST']],
   ['/v1/revocations', ['GET', 'HEAD', 'POST', 'DELETE']],
   ['/v1/runs/:id', ['GET', 'HEAD', 'PUT']],
@@ -149,18 +153,25 @@ export const gatewayPlugin: FastifyPluginAsync<GatewayOptions> = async (app, opt
   const { uploadIdleMs, maxUploadBytes } = config
   const now = internals.now ?? Date.now
   const store = createStore(config, logger, settingsTold, now)
-  const { log, shared, runs: runStore, documents, intake } = store
+  const { log, shared, runs: runStore, intake } = store
   const access = createAccess({ settings: config, locked: isLocked(config), shared, logger, now })
   const hub = createHub({
     ...{ log, heartbeatMs, maxAgeMs, maxStreams, now },
   })
   const publish = (drafts: readonly Draft[]) => hub.publish(drafts)
   const runs = createRuns({ store: runStore, log, publish, logger, ...internals.runs })
+  const documents = { ...store.documents, ...createTransactions(store.documents) }
   const { presenceGraceMs: graceMs, maxPresent: maxConnections } = config
   const keeper = createKeeper({ documents, logger, graceMs, ...internals.members })
   const presence = createPresence({
     ...{ documents, keeper, publish, maxConnections, logger, now },
     partitionOf: (channel) => log.partitionOf(channel),
+  })
+  const sessions = createSessions({
+    ...{ documents, hub, logger, partitions: log.partitions, partitionOf: log.partitionOf },
+    claim: (session, owner) => shared.claimSession(session, owner, SESSION_MS),
+    stands: async () => true,
+    occupy: () => () => {},
   })
   const peers = watchPeers(
     internals.peers ?? {
@@ -221,7 +232,7 @@ export const gatewayPlugin: FastifyPluginAsync<GatewayOptions> = async (app, opt
     confirm: access.locked ? confirm : undefined,
   })
   const context: RouteContext = {
-    ...{ hub, log, access, runs, shared, presence, now, logger },
+    ...{ hub, log, access, runs, shared, sessions, presence, now, logger },
     limits: { maxChannels, maxEventBytes, uploadIdleMs, maxUploadBytes },
     hasPresence: createPresenceRule(config),
     draining: () => draining,

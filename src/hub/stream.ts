@@ -66,6 +66,7 @@ export class Stream implements SinkOwner {
   #fullSince = 0
   #liveTold = false
   #closed = false
+  #onceLive: (() => void)[] | undefined
   /** What is to be told once there is room for it. */
   #owed: Map<string, () => string> | undefined
   /** When the stream said goodbye, in ms; it is destroyed a while after. */
@@ -262,11 +263,29 @@ export class Stream implements SinkOwner {
     this.#control('stream.end', data, this.cursor)
   }
 
+  get #live(): boolean {
+    return this.shares.every((share) => share.phase === 'live')
+  }
+
   /** A share has caught up. */
   onLive(): void {
-    if (this.#liveTold || !this.shares.every((share) => share.phase === 'live')) return
-    this.#liveTold = true
-    this.#control('stream.live', { cursor: this.cursor }, this.cursor)
+    if (!this.#live) return
+    if (!this.#liveTold) {
+      this.#liveTold = true
+      this.#control('stream.live', { cursor: this.cursor }, this.cursor)
+    }
+    const waiting = this.#onceLive
+    this.#onceLive = undefined
+    for (const tell of waiting ?? []) tell()
+  }
+
+  /** Calls back once everything that there is has been written: now, or when it is next so. */
+  onceLive(tell: () => void): void {
+    if (this.#liveTold && this.#live) tell()
+    else {
+      this.#onceLive ??= []
+      this.#onceLive.push(tell)
+    }
   }
 
   /** A share has told the end of all its channels. */

@@ -57,8 +57,8 @@ export interface Entered {
   readonly states: readonly State[]
   /** The channels `presence:C`, and where each begins. */
   readonly starts: ReadonlyMap<string, Position>
-  /** It is over. Called once. */
-  leave(going: Going): void
+  /** It is over, on one of its channels or, without a name, on all that are left. */
+  leave(going: Going, channel?: string): void
 }
 
 export interface Presence {
@@ -149,15 +149,17 @@ export function createPresence(options: PresenceOptions): Presence {
   async function enter(visit: Visit): Promise<Entered> {
     const { connection, present, watched, returns } = visit
     const states = new Map<string, State>()
-    const entered: string[] = []
-    const leave = (going: Going) => {
+    const entered = new Set<string>()
+    const leave = (going: Going, only?: string) => {
       const how = going === 'away' && !returns ? 'for good' : going
-      for (const channel of entered.splice(0)) letGo(channel, connection, how)
+      for (const channel of only === undefined ? [...entered] : [only]) {
+        if (entered.delete(channel)) letGo(channel, connection, how)
+      }
     }
     const arrivals = present.map(async (channel) => {
       const { outcome, state } = await beThere(channel, visit)
       states.set(channel, state)
-      if (outcome === 'present') entered.push(channel)
+      if (outcome === 'present') entered.add(channel)
     })
     const looks = watched.map(async (channel) => {
       if (!present.includes(channel)) states.set(channel, await boardOf(channel).look())

@@ -6,6 +6,7 @@ import type { Log } from '../log/log.js'
 import type { Logger } from '../logger.js'
 import type { Presence } from '../presence/presence.js'
 import type { Runs } from '../runs/runs.js'
+import type { LiveSessions } from '../sessions/live.js'
 import type { Count, Question } from '../workers/messages.js'
 
 export interface RouteContext {
@@ -14,6 +15,7 @@ export interface RouteContext {
   readonly access: Access
   readonly runs: Runs
   readonly shared: Shared
+  readonly sessions: LiveSessions
   readonly presence: Presence
   /** Whether whoever reads a channel is present there. */
   readonly hasPresence: (channel: string) => boolean

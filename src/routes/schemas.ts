@@ -57,6 +57,21 @@ export const SubscribeOptions = Type.Object(
 )
 export type SubscribeOptions = Static<typeof SubscribeOptions>
 
+/** Body of a change to a session's channels. */
+export const SessionChangeBody = Type.Object(
+  {
+    add: Type.Optional(Type.Array(Channel, { description: 'Channels to be added' })),
+    remove: Type.Optional(Type.Array(Channel, { description: 'Channels to be taken away' })),
+    presence: Type.Optional(
+      Type.Record(Type.String(), Type.Union([Type.Object({}), Type.Null()]), {
+        description: `By channel what others see of you there: an object of up to ${MAX_INFO_BYTES} bytes, or null`,
+      }),
+    ),
+  },
+  strict,
+)
+export type SessionChangeBody = Static<typeof SessionChangeBody>
+
 /** Options of a publish request. */
 export const PublishOptions = Type.Object(
   {

@@ -26,7 +26,7 @@ const TABLE = {
     status: 403,
     title: 'The channel belongs to the server',
     advice:
-      'Channels beginning with run:, room:, inbox:, presence:, session: or server: are published through their own resources.',
+      'Channels beginning with run:, room:, inbox:, presence:, session: or server: have resources of their own.',
   },
   channel_closed: {
     status: 409,
@@ -151,6 +151,11 @@ const TABLE = {
     title: 'The session belongs to somebody else',
     advice: 'Come with the login that opened it, or choose a new session.',
   },
+  not_present: {
+    status: 409,
+    title: 'The session is not present on the channel',
+    advice: 'Open a stream on it with this session first, with the right "presence" there.',
+  },
   presence_off: {
     status: 404,
     title: 'Nobody is present on this channel',
@@ -208,6 +213,12 @@ const TABLE = {
     status: 404,
     title: 'No such session',
     advice: 'A session begins with the first stream that names it: ?session=…',
+  },
+  session_ended: {
+    status: 410,
+    title: 'The session is over',
+    advice:
+      'The server has ended its stream for good. Begin another one, with a secret of its own.',
   },
   url_too_long: {
     status: 414,

@@ -370,3 +370,63 @@ onBothLogs(t, 'a gateway that goes takes nobody along who comes to another', asy
   t.equal(diffs(watcher).length, 2)
   await until('all are there', async () => (await present(second.url)).length === 3)
 })
+
+onBothLogs(
+  t,
+  'what one says of oneself changes by PATCH, and stays so for the reconnect',
+  async (t, start) => {
+    const { url } = await start(CALM)
+    const watcher = await enter(t, url, 'w')
+    const a = await enter(t, url, 'a', '&presence={"status":"here"}')
+    const headers = { 'sluice-session': session('a'), 'content-type': 'application/json' }
+    const say = (body: unknown) =>
+      ask(`${url}/v1/sessions`, { method: 'PATCH', headers, body: JSON.stringify(body) })
+    const answer = await say({ presence: { 'chat:7': { status: 'busy' } } })
+    t.match(answer, { status: 200, json: { session: idOf('a') } })
+    t.match(await diff(watcher, ({ updated }) => updated!.length > 0), {
+      updated: [{ id: idOf('a'), data: { status: 'busy' } }],
+    })
+    a.close()
+    await a.over()
+    await enter(t, url, 'a', '&presence={"status":"here"}')
+    t.match(
+      (await present(url)).find(({ id }) => id === idOf('a')),
+      { data: { status: 'busy' } },
+    )
+    t.match(await say({ presence: { 'chat:8': {} } }), {
+      status: 409,
+      json: { code: 'not_present' },
+    })
+  },
+)
+
+onBothLogs(
+  t,
+  'a channel that comes to a stream brings its presence, and takes it along',
+  async (t, start) => {
+    const { url } = await start(CALM)
+    const watcher = await subscribe(url, ['presence:chat:8'])
+    t.teardown(watcher.close)
+    await watcher.event('presence.state')
+    const a = await enter(t, url, 'a')
+    const headers = { 'sluice-session': session('a'), 'content-type': 'application/json' }
+    const change = (body: unknown) =>
+      ask(`${url}/v1/sessions`, { method: 'PATCH', headers, body: JSON.stringify(body) })
+    await change({ add: ['chat:8'] })
+    const { json } = await a.find(({ event, json }) => {
+      return event === 'presence.state' && json.channel === 'chat:8'
+    })
+    t.match(json.members, [{ id: idOf('a') }])
+    t.match(await diff(watcher, ({ joined }) => joined!.length > 0), {
+      joined: [{ id: idOf('a') }],
+    })
+    const b = await subscribe(url, ['chat:8'], `session=${session('b')}`)
+    t.teardown(b.close)
+    await a.find(({ event, json }) => event === 'presence.diff' && json.data.channel === 'chat:8')
+    await change({ remove: ['chat:8'] })
+    t.match(await diff(watcher, ({ left }) => left!.length > 0), {
+      left: [{ id: idOf('a'), reason: 'left' }],
+    })
+    await a.find(({ event, json }) => event === 'stream.end' && json.channel === 'presence:chat:8')
+  },
+)

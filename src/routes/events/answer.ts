@@ -6,12 +6,14 @@ import { namesEventStream, negotiate } from '../../http/accept.js'
 import { openSink } from '../../http/sink.js'
 import { toSluiceError } from '../../plugins/problems.js'
 import type { Going } from '../../presence/presence.js'
+import type { Attendance } from '../../sessions/attendance.js'
+import type { ControlData } from '../../wire/control.js'
 import { SluiceError } from '../../wire/errors.js'
-import { comment, retryLine } from '../../wire/sse.js'
+import { comment, namedBlock, retryLine } from '../../wire/sse.js'
 import type { RouteContext } from '../context.js'
-import { admitReader, endedBy, type Reading } from './admission.js'
+import { admitReader, endedBy, type Reading, type Shared } from './admission.js'
 import { type Polled, pollJson, pollSse } from './finite.js'
-import { type Attendance, attend, retell, returns, statesAfter } from './presence.js'
+import { type Appearance, appear, followerOf, retell, returns, statesAfter } from './presence.js'
 import type { Subscription } from './request.js'
 
 const STREAM_HEAD = {
@@ -30,6 +32,19 @@ const JSON_HEAD = {
 
 /** How long clients stay away from an overloaded gateway, in ms, give or take a third. */
 const OVERLOAD_RETRY_MS = 30_000
+
+/** Channels that its session has no more, each with the reason. */
+function endsOf(shared: Shared | undefined): readonly ControlData['stream.end'][] {
+  if (shared === undefined) return []
+  const { lost, record } = shared.recalled
+  return lost.map((channel) => ({ channel, reason: record.gone[channel] ?? 'left' }))
+}
+
+function hadChannels({ shared }: Reading): boolean {
+  if (shared === undefined) return false
+  const { lost, record } = shared.recalled
+  return lost.length > 0 || record.ended !== undefined
+}
 
 export interface Answers {
   /** Lets a reader in and answers it by what it accepts. `check`: what else must hold for one that may read. */
@@ -52,7 +67,7 @@ export interface Answers {
 }
 
 export function createAnswers(context: RouteContext): Answers {
-  const { access, hub } = context
+  const { access, hub, sessions } = context
 
   async function answer(
     subscription: Subscription,
@@ -66,6 +81,11 @@ export function createAnswers(context: RouteContext): Answers {
     if (context.draining()) throw new SluiceError('draining')
     if (hub.crowded) throw new SluiceError('streams_exhausted', { retryAfter: 30 })
     const reading = await admitReader(context, subscription, request)
+    if (reading.channels.length === 0) {
+      // All that its session had was taken away: there is nothing left to wait for.
+      if (hadChannels(reading)) return reply.code(204).send()
+      throw new SluiceError('channel_missing')
+    }
     await check?.()
     if (request.method === 'HEAD') {
       return reply.headers(representation === 'sse' ? STREAM_HEAD : JSON_HEAD).send()
@@ -85,7 +105,7 @@ export function createAnswers(context: RouteContext): Answers {
     more: Readonly<Record<string, string>> = {},
   ): Promise<FastifyReply> {
     const { from, format, presented } = subscription
-    const { identity, channels, session: own, does = 'subscribe' } = reading
+    const { identity, channels, session: own, does = 'subscribe', shared } = reading
     if (from === 'end') return reply.code(204).send()
     // The last look before there is one more: letting somebody in takes its time.
     if (hub.crowded) throw new SluiceError('streams_exhausted', { retryAfter: 30 })
@@ -93,9 +113,10 @@ export function createAnswers(context: RouteContext): Answers {
     const session = own ?? randomBytes(16).toString('base64url')
     const leaveSeat = access.seats.take(identity, request.ip)
     let leaveAudience = () => {}
+    let attendance: Attendance | undefined
     let going: Going = 'away'
     const manner = { connection: session, counts: true, returns: returns(reading), told: true }
-    const attendance = await attend(context, subscription, reading, manner).catch(
+    const appearance = await appear(context, subscription, reading, manner).catch(
       (error: unknown) => {
         leaveSeat()
         throw error
@@ -104,20 +125,24 @@ export function createAnswers(context: RouteContext): Answers {
     const onClosed = () => {
       leaveSeat()
       leaveAudience()
-      attendance.leave(going)
+      attendance?.leave()
+      appearance.leave(going)
     }
     const onGap = (channel: string) => {
       if (opened.kind === 'stream') retell(context.presence, opened.stream, channel)
     }
+    const places = shared && sessions.placesOf(shared.recalled, from)
+    const ends = endsOf(shared).map((end) => namedBlock('stream.end', end))
+    const greetings = [...ends, ...appearance.states.map(({ block }) => block)]
+    const starts = new Map([...(places?.starts ?? []), ...appearance.starts])
     const opened = await hub
       .openStream({
-        ...{ channels: attendance.channels, starts: attendance.starts, reach: attendance.reach },
-        ...{ from, format, session, presented, onClosed, onGap },
-        greetings: attendance.states.map(({ block }) => block),
+        ...{ channels: appearance.channels, from, starts, reach: appearance.reach, format },
+        ...{ session, presented, greetings, onClosed, onGap },
       })
       .catch((error: unknown) => {
         leaveSeat()
-        attendance.leave(going)
+        appearance.leave(going)
         throw error
       })
     if (opened.kind === 'exhausted') return reply.code(204).send()
@@ -128,7 +153,10 @@ export function createAnswers(context: RouteContext): Answers {
       throw new SluiceError('draining')
     }
     const member: Member = {
-      ...{ identity, session, channels, does },
+      ...{ identity, session, does },
+      get channels() {
+        return attendance?.rightful ?? channels
+      },
       end(reason, again) {
         if (!again) going = 'for good'
         stream.bye(reason, again)
@@ -142,6 +170,10 @@ export function createAnswers(context: RouteContext): Answers {
     const headers = { ...reply.getHeaders(), ...STREAM_HEAD, ...more }
     reply.hijack()
     stream.attach(openSink(request.raw, reply.raw, headers))
+    if (shared !== undefined && places !== undefined && own !== undefined) {
+      const follower = followerOf(stream, appearance, context.logger)
+      attendance = sessions.attend({ session: own, stream, places, follower, ...shared })
+    }
     // The opening took its time: what has happened to its rights meanwhile?
     access.audience.judge([member])
     return reply
@@ -156,7 +188,7 @@ export function createAnswers(context: RouteContext): Answers {
     request: FastifyRequest,
   ): Promise<Polled | undefined> {
     const { from, limit, presented } = subscription
-    const { identity, channels, session } = reading
+    const { identity, channels, session, shared } = reading
     if (from === 'end') return undefined
     if (hub.crowded) throw new SluiceError('streams_exhausted', { retryAfter: 30 })
     const leaveSeat = access.seats.take(identity, request.ip)
@@ -171,23 +203,31 @@ export function createAnswers(context: RouteContext): Answers {
     })
     const abort = () => gone.abort()
     request.raw.socket.once('close', abort)
-    let attendance: Attendance | undefined
+    const leaveSession = shared && sessions.visit(shared.recalled)
+    const places = shared && sessions.placesOf(shared.recalled, from)
+    let appearance: Appearance | undefined
     try {
-      attendance = await attend(context, subscription, reading, {
+      appearance = await appear(context, subscription, reading, {
         connection: session ?? '',
         // Of polls without a session nobody knows that they are one and the same reader's.
         ...{ counts: session !== undefined, returns: true, told: presented === undefined },
       })
-      const { states, starts, reach } = attendance
       const polled = await hub.poll({
-        ...{ channels: attendance.channels, from, starts, limit, reach, signal: gone.signal },
+        ...{ channels: appearance.channels, from, limit, reach: appearance.reach },
+        starts: new Map([...(places?.starts ?? []), ...appearance.starts]),
         // Who is present is news.
-        waitMs: states.length > 0 ? 0 : waitMs,
+        waitMs: appearance.states.length > 0 ? 0 : waitMs,
+        signal: gone.signal,
       })
       if (ended !== undefined) throw endedBy(ended)
-      return { ...polled, states: [...states, ...(await statesAfter(context.presence, polled))] }
+      const states = [...appearance.states, ...(await statesAfter(context.presence, polled))]
+      if (shared === undefined) return { ...polled, states }
+      await sessions.wasRead(session!, shared.recalled, polled.cursor)
+      const ends = endsOf(shared).map((data) => ({ event: 'stream.end', data }) as const)
+      return { ...polled, states, control: [...polled.control, ...ends] }
     } finally {
-      attendance?.leave('away')
+      appearance?.leave('away')
+      leaveSession?.()
       request.raw.socket.removeListener('close', abort)
       leaveAudience()
       leaveSeat()
