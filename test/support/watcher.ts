@@ -19,6 +19,8 @@ export class Watcher {
   /** Position of the state, or of the last change since. */
   order = -1
   #held: Told[] | undefined
+  /** The last state, and how many changes had been told by then. */
+  #base: { order: number; members: readonly PresenceMember[]; told: number } | undefined
 
   constructor(channel: string) {
     this.channel = channel
@@ -38,6 +40,7 @@ export class Watcher {
     this.members.clear()
     for (const member of members) this.members.set(member.id, member)
     this.order = parsePosition(position)!.order
+    this.#base = { order: this.order, members, told: this.told.length }
     const held = this.#held ?? []
     this.#held = undefined
     for (const { order, diff } of held) this.#apply(order, diff)
@@ -47,6 +50,17 @@ export class Watcher {
     const { order } = parsePosition(id)!
     if (this.#held === undefined) this.#apply(order, diff)
     else this.#held.push({ order, diff })
+  }
+
+  /** Who was there at an order, since the last state; undefined: that was before it. */
+  at(order: number): PresenceMember[] | undefined {
+    const base = this.#base
+    if (base === undefined || order < base.order) return undefined
+    const past = new Watcher(this.channel)
+    for (const member of base.members) past.members.set(member.id, member)
+    for (const told of this.told.slice(base.told))
+      if (told.order <= order) past.#apply(told.order, told.diff)
+    return past.all
   }
 
   #apply(order: number, diff: PresenceDiff): void {
