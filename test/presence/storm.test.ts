@@ -19,7 +19,7 @@ t.test('two gateways on one Redis, eighty who are present, thirty who flap', asy
         ...loadConfig(),
         ...{ port: 0, redisUrl: redis.url, channels: CHANNELS, presenceGraceMs: graceMs },
       },
-      { internals: { members: { leaseMs: 1_500} } },
+      { internals: { members: { leaseMs: 1_500 } } },
     )
     t.teardown(() => gateway.close())
     return gateway.url
