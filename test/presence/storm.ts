@@ -73,10 +73,14 @@ class Member {
     this.#request = req
     req.end()
     const [response] = (await once(req, 'response')) as [IncomingMessage]
-    if (response.statusCode !== 200) {
-      throw new Error(`${response.statusCode} ${await text(response)}`)
-    }
     req.on('error', () => {})
+    if (response.statusCode !== 200) {
+      const problem = await text(response)
+      // A machine that is too busy; clients come back.
+      if (response.statusCode !== 503) throw new Error(problem)
+      await pause(this.#random.between(500, 1500))
+      return this.enter()
+    }
     const [first] = (await once(response, 'data')) as [Buffer]
     this.id = /"session":"([^"]+)"/.exec(String(first))![1]!
     response.on('error', () => {})
@@ -160,8 +164,8 @@ export async function runStorm(options: StormOptions): Promise<Report> {
   const look = async () => {
     const url = urls[random.between(0, urls.length - 1)]!
     const { status, json, text } = await ask(`${url}/v1/presence?channel=${channel}`)
-    if (status !== 200) throw new Error(text)
-    states.push(json)
+    if (status === 200) states.push(json)
+    else if (status !== 503) throw new Error(text)
   }
   try {
     // All at once: what a deploy looks like.
