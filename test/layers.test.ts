@@ -44,7 +44,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   ],
   'members/': ['documents/', 'logger.ts', 'node:', ...SEAM],
   // Who is on a channel: what is built on documents and channels.
-  'presence/': ['documents/', 'members/', 'log/log.ts', 'logger.ts', 'node:', ...SEAM],
+  'presence/': ['documents/', 'members/', 'hub/chunk.ts', 'logger.ts', 'node:', ...SEAM],
   'relay/': [
     'auth/',
     'runs/',

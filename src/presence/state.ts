@@ -1,4 +1,5 @@
 /** Who was present at one moment. Its texts are made once, for all who are told. */
+import { chunk } from '../hub/chunk.js'
 import { formatPosition, type Position } from '../wire/position.js'
 import { dataLines } from '../wire/sse.js'
 
@@ -10,6 +11,7 @@ export class State {
   readonly json: string
   #block: string | undefined
   #control: string | undefined
+  #chunk: Buffer | undefined
 
   /** `members`: a JSON array. */
   constructor(channel: string, position: Position, members: string) {
@@ -23,6 +25,12 @@ export class State {
   get block(): string {
     this.#block ??= `event: presence.state\n${dataLines(this.json)}\n`
     return this.#block
+  }
+
+  /** The same, ready for sockets: one Buffer, of however many who are told. */
+  get chunk(): Buffer {
+    this.#chunk ??= chunk(this.block)
+    return this.#chunk
   }
 
   /** As a poll is told. */

@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { EndReason, Member } from '../../auth/audience.js'
 import { namesEventStream, negotiate } from '../../http/accept.js'
 import { openSink } from '../../http/sink.js'
+import { chunk } from '../../hub/chunk.js'
 import { toSluiceError } from '../../plugins/problems.js'
 import type { Going } from '../../presence/presence.js'
 import type { Attendance } from '../../sessions/attendance.js'
@@ -132,8 +133,8 @@ export function createAnswers(context: RouteContext): Answers {
       if (opened.kind === 'stream') retell(context.presence, opened.stream, channel)
     }
     const places = shared && sessions.placesOf(shared.recalled, from)
-    const ends = endsOf(shared).map((end) => namedBlock('stream.end', end))
-    const greetings = [...ends, ...appearance.states.map(({ block }) => block)]
+    const ends = endsOf(shared).map((end) => chunk(namedBlock('stream.end', end)))
+    const greetings = [...ends, ...appearance.states.map((state) => state.chunk)]
     const starts = new Map([...(places?.starts ?? []), ...appearance.starts])
     const opened = await hub
       .openStream({

@@ -150,5 +150,5 @@ export function followerOf(stream: Stream, appearance: Appearance, logger: Logge
 }
 
 function tellState(stream: Stream, state: State): void {
-  stream.tell(`presence.state ${state.channel}`, () => state.block)
+  stream.tell(`presence.state ${state.channel}`, () => state.chunk)
 }
