@@ -46,7 +46,10 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   // HTTP.
   'http/': ['hub/', 'limits.ts', 'metrics.ts', 'node:', ...SEAM],
   'plugins/': ['auth/', 'config.ts', 'config/', ...DOMAIN, ...WEB],
+  // Which channels a stream has beside those of its URL.
+  'sessions/': ['documents/', 'hub/', 'logger.ts', 'node:', ...SEAM],
   'routes/': [
+    'sessions/',
     'runs/',
     'relay/',
     'auth/',
@@ -60,6 +63,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   ],
   // The parts put together.
   'gateway.ts': [
+    'documents/',
+    'sessions/',
     'auth/',
     'documents/',
     'members/',
