@@ -168,7 +168,8 @@ export const gatewayPlugin: FastifyPluginAsync<GatewayOptions> = async (app, opt
     partitionOf: (channel) => log.partitionOf(channel),
   })
   const sessions = createSessions({
-    ...{ documents, hub, logger, partitions: log.partitions, partitionOf: log.partitionOf },
+    ...{ documents, hub, logger, maxChannels },
+    ...{ partitions: log.partitions, partitionOf: log.partitionOf },
     claim: (session, owner) => shared.claimSession(session, owner, SESSION_MS),
     stands: async () => true,
     occupy: () => () => {},
