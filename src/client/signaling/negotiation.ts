@@ -30,10 +30,12 @@ export interface Negotiation {
   readonly id: string
   /** The peer's connection that this one is bound to, once an offer was answered. */
   readonly remote: string | undefined
+  /** Both sides are offering: an offer that comes now collides with ours. */
+  readonly offering: boolean
   takeOffer(offer: Offer): Promise<void>
   takeAnswer(answer: Offer): Promise<void>
   takeCandidates(batch: CandidateBatch): Promise<void>
-  /** New candidates, and a new offer even where one is under way. */
+  /** Of one that is bound: new candidates, and a new offer even where one is under way. */
   restart(): Promise<void>
   close(): void
 }
@@ -115,11 +117,13 @@ export function createNegotiation(options: NegotiationOptions): Negotiation {
     get remote() {
       return remote
     },
+    get offering() {
+      return makingOffer || pc.signalingState !== 'stable'
+    },
     takeOffer: (message) =>
       attempt(async () => {
-        const collision = makingOffer || pc.signalingState !== 'stable'
         // Its candidates wait for a description that never comes, and are dropped with the next one.
-        if (collision && !polite) return
+        if (!polite && (makingOffer || pc.signalingState !== 'stable')) return
         await pc.setRemoteDescription(message.description)
         await bind(message)
         await pc.setLocalDescription()
