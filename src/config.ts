@@ -113,6 +113,7 @@ const UNSET = {
   redisUrl: undefined,
   channels: [],
   upstreams: {},
+  iceServers: undefined,
   apiKeys: [],
   jwtSecrets: [],
   jwtPublicKeys: [],

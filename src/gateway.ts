@@ -5,26 +5,39 @@ import type { Shared } from './auth/shared.js'
 import { createSharedMemory } from './auth/shared-memory.js'
 import { createSharedRedis } from './auth/shared-redis.js'
 import { type Config, createRetention, isLocked } from './config.js'
+import type { Documents } from './documents/documents.js'
+import { createMemoryDocuments } from './documents/memory.js'
+import { createRedisDocuments } from './documents/redis.js'
+import { createTransactions } from './documents/transact.js'
 import { type PeerWatchOptions, watchPeers } from './http/dead-peers.js'
 import { createHub, type Hub } from './hub/hub.js'
 import { startIngest } from './ingest/ingest.js'
+import { SESSION_MS } from './limits.js'
 import type { Draft, Log } from './log/log.js'
 import { createMemoryLog } from './log/memory.js'
 import type { Intake } from './log/redis/intake.js'
 import { createRedisLog } from './log/redis.js'
 import type { Logger } from './logger.js'
+import { createKeeper } from './members/keeper.js'
+import { LEASE_MS } from './members/limits.js'
 import { registerAuthentication } from './plugins/authenticate.js'
 import { registerBodies } from './plugins/bodies.js'
 import { registerBrowsers } from './plugins/browsers.js'
 import { registerProblems } from './plugins/problems.js'
 import { readUpstreams } from './relay/read-upstreams.js'
 import { createUpstreamClient } from './relay/request.js'
+import { NO_ICE_SERVERS, readIceServers } from './rooms/ice-read.js'
+import { createRooms } from './rooms/rooms.js'
 import { channelRoutes } from './routes/channels.js'
 import type { RouteContext } from './routes/context.js'
 import { publishRoutes } from './routes/events/publish.js'
 import { subscribeRoutes } from './routes/events/subscribe.js'
 import { healthRoutes } from './routes/health.js'
 import { revocationRoutes } from './routes/revocations.js'
+import { iceRoutes } from './routes/rooms/ice-servers.js'
+import { participantRoutes } from './routes/rooms/participants.js'
+import { roomRoutes } from './routes/rooms/room.js'
+import { signalRoutes } from './routes/rooms/signals.js'
 import { produceRoutes } from './routes/runs/produce.js'
 import { readRoutes } from './routes/runs/read.js'
 import { relayRoutes } from './routes/runs/relay.js'
@@ -35,6 +48,7 @@ import { createRuns } from './runs/runs.js'
 import type { RunStore } from './runs/store.js'
 import { createMemoryRuns } from './runs/store-memory.js'
 import { createRedisRuns } from './runs/store-redis.js'
+import { createSessions } from './sessions/live.js'
 import type { Question } from './workers/messages.js'
 import { noSiblings, type Siblings } from './workers/siblings.js'
 
@@ -45,12 +59,18 @@ const METHODS = new Map([
   ['/v1/channels', ['GET', 'HEAD', 'DELETE']],
   ['/v1/channels/close', ['POST']],
   ['/v1/tickets', ['POST']],
+  ['/v1/sessions', ['PATCH']],
   ['/v1/sessions/token', ['POST']],
   ['/v1/revocations', ['GET', 'HEAD', 'POST', 'DELETE']],
   ['/v1/runs/:id', ['GET', 'HEAD', 'PUT']],
   ['/v1/runs/:id/events', ['GET', 'HEAD', 'POST']],
   ['/v1/runs/:id/end', ['POST']],
   ['/v1/runs/:id/stop', ['POST']],
+  ['/v1/rooms/:room', ['GET', 'HEAD', 'PATCH', 'DELETE']],
+  ['/v1/rooms/:room/participants', ['POST']],
+  ['/v1/rooms/:room/participants/:id', ['PATCH', 'DELETE']],
+  ['/v1/rooms/:room/signals', ['POST']],
+  ['/v1/ice-servers', ['GET', 'HEAD']],
   ['/healthz', ['GET', 'HEAD']],
   ['/readyz', ['GET', 'HEAD']],
 ])
@@ -64,6 +84,8 @@ const ROUTES = [
   revocationRoutes,
   produceRoutes,
   readRoutes,
+  roomRoutes,
+  signalRoutes,
   healthRoutes,
 ]
 
@@ -74,6 +96,12 @@ export interface GatewayInternals {
   /** How vanished peers are found. */
   readonly peers?: PeerWatchOptions
   readonly runs?: { readonly leaseMs?: number }
+  /** Of members of rooms. */
+  readonly members?: {
+    readonly leaseMs?: number
+    readonly graceMs?: number
+    readonly sweepMs?: number
+  }
 }
 
 export interface GatewayOptions {
@@ -91,6 +119,7 @@ interface Store {
   /** What gateways agree on beside the log. */
   readonly shared: Shared
   readonly runs: RunStore
+  readonly documents: Documents
   /** For publishers that speak to the store itself. */
   readonly intake?: Intake
 }
@@ -110,11 +139,18 @@ function createStore(
     })
     const shared = createSharedRedis(log.intake, { logger })
     const runs = createRedisRuns(log.intake, { logger })
-    return { log, shared, runs, ...(config.ingest && { intake: log.intake }) }
+    const documents = createRedisDocuments(log.intake)
+    return { log, shared, runs, documents, ...(config.ingest && { intake: log.intake }) }
   }
   const log = createMemoryLog({ partitions, retentionFor, limitBytes: memoryLimitBytes })
-  return { log, shared: createSharedMemory({ now }), runs: createMemoryRuns({ now }) }
+  return {
+    ...{ log, shared: createSharedMemory({ now }), runs: createMemoryRuns({ now }) },
+    documents: createMemoryDocuments(log, { now }),
+  }
 }
+
+/** ms that somebody without a connection still takes part. */
+const GRACE_MS = 20_000
 
 /** How often a shutdown looks whether everybody has gone, in ms. */
 const DRAIN_LOOK_MS = 20
@@ -133,13 +169,25 @@ export const gatewayPlugin: FastifyPluginAsync<GatewayOptions> = async (app, opt
   const { heartbeatMs, maxAgeMs, maxStreams, maxChannels, maxEventBytes } = config
   const { uploadIdleMs, maxUploadBytes } = config
   const now = internals.now ?? Date.now
-  const { log, shared, runs: runStore, intake } = createStore(config, logger, settingsTold, now)
+  const store = createStore(config, logger, settingsTold, now)
+  const { log, shared, runs: runStore, intake } = store
   const access = createAccess({ settings: config, locked: isLocked(config), shared, logger, now })
   const hub = createHub({
     ...{ log, heartbeatMs, maxAgeMs, maxStreams, now },
   })
   const publish = (drafts: readonly Draft[]) => hub.publish(drafts)
   const runs = createRuns({ store: runStore, log, publish, logger, ...internals.runs })
+  const documents = { ...store.documents, ...createTransactions(store.documents) }
+  const sessions = createSessions({
+    ...{ documents, hub, logger, partitions: log.partitions, partitionOf: log.partitionOf },
+    claim: (session, owner) => shared.claimSession(session, owner, SESSION_MS),
+    stands: async (ground) => ground.by !== 'room' || rooms.stillIn(ground),
+    occupy: (ground) => (ground.by === 'room' ? rooms.occupy(ground) : () => {}),
+  })
+  const members = { graceMs: GRACE_MS, leaseMs: LEASE_MS, ...internals.members }
+  const keeper = createKeeper({ documents, logger, ...members })
+  const rooms = createRooms({ ...{ documents, log, sessions, keeper, logger, now }, ...members })
+  keeper.own('room:', rooms)
   const peers = watchPeers(
     internals.peers ?? {
       onLook(cut) {
@@ -163,6 +211,7 @@ export const gatewayPlugin: FastifyPluginAsync<GatewayOptions> = async (app, opt
     throw error
   }
   hub.start()
+  keeper.start()
   const ingest = intake && startIngest({ intake, logger, maxEventBytes })
   // preClose comes before Fastify waits for requests in flight: the last moment at which a stream
   // can still be told why it ends.
@@ -171,7 +220,7 @@ export const gatewayPlugin: FastifyPluginAsync<GatewayOptions> = async (app, opt
     hub.drain()
     await Promise.all([ingest?.stop(), idle(hub, config.drainMs)])
     // What is still under way ends here, and readers are told how.
-    await runs.stop()
+    await Promise.all([runs.stop(), keeper.stop()])
   })
   // Not the server's `connection` event: it has no word of Fastify's second server for `localhost`.
   app.addHook('onRequest', (request, _reply, done) => {
@@ -195,7 +244,7 @@ export const gatewayPlugin: FastifyPluginAsync<GatewayOptions> = async (app, opt
     confirm: access.locked ? confirm : undefined,
   })
   const context: RouteContext = {
-    ...{ hub, log, access, runs, shared, now, logger },
+    ...{ hub, log, access, runs, rooms, shared, sessions, now, logger },
     limits: { maxChannels, maxEventBytes, uploadIdleMs, maxUploadBytes },
     draining: () => draining,
     async total(question) {
@@ -208,4 +257,10 @@ export const gatewayPlugin: FastifyPluginAsync<GatewayOptions> = async (app, opt
   app.addHook('onClose', async () => client.close())
   const upstreams = readUpstreams(config.upstreams, process.env)
   relayRoutes(app as FastifyInstance, context, { upstreams, client })
+  const ice =
+    config.iceServers === undefined
+      ? NO_ICE_SERVERS
+      : readIceServers(config.iceServers, process.env)
+  participantRoutes(app as FastifyInstance, context, ice)
+  iceRoutes(app as FastifyInstance, context, ice)
 }

@@ -19,6 +19,8 @@ const HEADERS_CHECK_MS = 1_000
 const KEEP_ALIVE_MS = 75_000
 /** Bytes that may wait in one socket before its stream is called slow. */
 const SOCKET_MARK = 64 * 1024
+/** Longest id in a path, in characters: a run's. */
+const MAX_ID = 150
 /** Milliseconds that the start and the end of a part may take, beside the drain. */
 const PLUGIN_MS = 15_000
 /** Milliseconds that a shutdown leaves to answers on their way, and how often it looks. */
@@ -60,6 +62,8 @@ export async function startGateway(config: Config, options: ServerOptions = {}):
     return503OnClosing: false,
     // Whose word counts for where a request comes from; false: nobody's.
     trustProxy: config.trustedProxies.length > 0 && [...config.trustedProxies],
+    // Ids stand in paths, coded: each of their characters may be three.
+    routerOptions: { maxParamLength: 3 * MAX_ID },
     // What the router itself refuses.
     frameworkErrors: (error, _request, reply) =>
       void sendProblem(reply, toSluiceError(error, logger)),

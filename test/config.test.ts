@@ -67,6 +67,7 @@ t.test('without any setting it is a gateway for this machine, in memory', async 
     retentionAgeMs: 86_400_000,
     channels: [],
     upstreams: {},
+    iceServers: undefined,
     memoryLimitBytes: 512 * 2 ** 20,
     maxHeadBytes: 32 * 1024,
     maxUrlLength: 24 * 1024,

@@ -29,12 +29,44 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'auth/': ['log/', 'limits.ts', 'logger.ts', 'node:', 'jose', 'ioredis', ...SEAM],
   // Generations: what is built on channels.
   'runs/': ['auth/', 'log/', 'limits.ts', 'logger.ts', 'node:', 'ioredis', ...SEAM],
-  'relay/': ['auth/', 'runs/', 'limits.ts', 'logger.ts', 'node:', 'eventsource-parser', ...SEAM],
+  // Small shared state, on memory or beside the log's Redis, and whose connections live here.
+  'documents/': ['log/', 'node:', ...SEAM],
+  // Who is in which room, and what they say to each other.
+  'rooms/': [
+    'documents/',
+    'members/',
+    'sessions/',
+    'environment.ts',
+    'limits.ts',
+    'logger.ts',
+    'node:',
+    ...SEAM,
+  ],
+  'members/': ['documents/', 'logger.ts', 'node:', ...SEAM],
+  'relay/': [
+    'auth/',
+    'runs/',
+    'environment.ts',
+    'limits.ts',
+    'logger.ts',
+    'node:',
+    'eventsource-parser',
+    ...SEAM,
+  ],
+  'environment.ts': [],
   'limits.ts': [],
   'logger.ts': [],
   'metrics.ts': ['wire/'],
   // Where Redis is, is judged before anything is connected.
-  'config/': ['auth/', 'relay/', 'limits.ts', 'log/redis/address.ts', ...SEAM, 'node:'],
+  'config/': [
+    'auth/',
+    'relay/',
+    'rooms/ice-read.ts',
+    'limits.ts',
+    'log/redis/address.ts',
+    ...SEAM,
+    'node:',
+  ],
   'config.ts': ['config/', ...SEAM, 'node:'],
   // The domain: neither Fastify nor Redis.
   'hub/': ['log/gap.ts', 'limits.ts', 'metrics.ts', 'node:', ...SEAM],
@@ -43,8 +75,12 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   // HTTP.
   'http/': ['hub/', 'limits.ts', 'metrics.ts', 'node:', ...SEAM],
   'plugins/': ['auth/', 'config.ts', 'config/', ...DOMAIN, ...WEB],
+  // Which channels a stream has beside those of its URL.
+  'sessions/': ['documents/', 'hub/', 'logger.ts', 'node:', ...SEAM],
   'routes/': [
+    'sessions/',
     'runs/',
+    'rooms/',
     'relay/',
     'auth/',
     'config.ts',
@@ -57,7 +93,12 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   ],
   // The parts put together.
   'gateway.ts': [
+    'documents/',
+    'sessions/',
     'auth/',
+    'documents/',
+    'members/',
+    'rooms/',
     'runs/',
     'relay/',
     'config.ts',

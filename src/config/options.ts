@@ -258,6 +258,14 @@ export const TABLE: { readonly [F in keyof Config]: Spec<Exclude<Config[F], unde
     read: values.upstreams,
     fileOnly: true,
   },
+  iceServers: {
+    key: 'iceServers',
+    fallback: undefined,
+    takes: 'object',
+    help: 'for calls: {"servers":[{"urls":"turn:turn.example","secret":"$TURN_SECRET"}],"ttl":"1h","relayOnly":false}',
+    read: values.iceServers,
+    fileOnly: true,
+  },
   memoryLimitBytes: {
     key: 'memoryLimit',
     fallback: '512mb',

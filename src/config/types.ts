@@ -83,6 +83,8 @@ export interface Config {
   readonly channels: readonly ChannelRule[]
   /** Whom the gateway asks on behalf of callers, by name, as written (relay/read-upstreams.ts). Default none. */
   readonly upstreams: Readonly<Record<string, unknown>>
+  /** STUN and TURN servers, as written: secrets are read from the environment. Default undefined: none. */
+  readonly iceServers: unknown
   /** Bytes that the log in memory may hold. Default 512 MiB. */
   readonly memoryLimitBytes: number
   /** Bytes of a request's head. Default 32 KiB. */

@@ -11,6 +11,7 @@ import type { Rate } from '../auth/shared.js'
 import { AddressError, readAddress } from '../log/redis/address.js'
 import { readUpstreams } from '../relay/read-upstreams.js'
 import { UpstreamsError } from '../relay/upstreams-error.js'
+import { IceServersError, readIceServers } from '../rooms/ice-read.js'
 import { compilePattern } from '../wire/channel.js'
 import { nearest } from './nearest.js'
 import type { ChannelRule, LogLevel } from './types.js'
@@ -303,6 +304,17 @@ export function upstreams(value: unknown): Readonly<Record<string, unknown>> {
     return value as Readonly<Record<string, unknown>>
   } catch (error) {
     if (error instanceof UpstreamsError) return fail(error.message, error.advice)
+    throw error
+  }
+}
+
+/** As upstreams: checked, and kept as written. */
+export function iceServers(value: unknown): unknown {
+  try {
+    readIceServers(value, process.env)
+    return value
+  } catch (error) {
+    if (error instanceof IceServersError) return fail(error.message, error.advice)
     throw error
   }
 }

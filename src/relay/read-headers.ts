@@ -1,9 +1,8 @@
 /** The headers that an upstream gets with each request, with their secrets. */
 import { validateHeaderValue } from 'node:http'
+import { type Environment, expandVariables } from '../environment.js'
 import { isOfConnection } from './headers.js'
 import { EXAMPLE, type Fail, isObject, quoted } from './upstreams-error.js'
-
-export type Environment = Readonly<Record<string, string | undefined>>
 
 /** Names in lower case, values with the variables of `env` in their places. */
 export function readHeaders(value: unknown, env: Environment, fail: Fail): Record<string, string> {
@@ -20,32 +19,27 @@ export function readHeaders(value: unknown, env: Environment, fail: Fail): Recor
     }
     if (Object.hasOwn(headers, name)) fail(`the header ${name} stands there twice`, 'remove one')
     if (typeof text !== 'string') fail(`the header ${name} is no text`, 'write a text')
-    headers[name] = expanded(name, String(text), env, fail)
+    headers[name] = headerText(name, String(text), env, fail)
   }
   return headers
 }
 
 /** A secret that stands in the file itself is taken as it is; the environment is the better place. */
-function expanded(name: string, text: string, env: Environment, fail: Fail): string {
-  const value = text.replace(
-    /\$(?:\$|([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\}|)/g,
-    (found: string, plain?: string, braced?: string) => {
-      if (found === '$$') return '$'
-      const variable = plain ?? braced
-      if (variable === undefined) {
-        return fail(
-          `the header ${name} has a $ that names no variable`,
-          'write $NAME, or $$ for a dollar',
-        )
-      }
-      const secret = Object.hasOwn(env, variable) ? env[variable] : undefined
-      if (secret) return secret
-      return fail(
-        `the header ${name} wants the variable ${variable}, which is not set`,
-        `set ${variable} in the gateway’s environment`,
-      )
-    },
-  )
+function headerText(name: string, text: string, env: Environment, fail: Fail): string {
+  const expanded = expandVariables(text, env)
+  if (expanded === 'odd') {
+    return fail(
+      `the header ${name} has a $ that names no variable`,
+      'write $NAME, or $$ for a dollar',
+    )
+  }
+  if ('missing' in expanded) {
+    return fail(
+      `the header ${name} wants the variable ${expanded.missing}, which is not set`,
+      `set ${expanded.missing} in the gateway’s environment`,
+    )
+  }
+  const { text: value } = expanded
   try {
     validateHeaderValue(name, value)
     return value

@@ -1,9 +1,10 @@
 /** The upstreams as an operator writes them, judged. */
 import { isForbiddenHost } from '../auth/targets.js'
+import type { Environment } from '../environment.js'
 import type { RunFormat } from '../runs/run.js'
 import { parseRule, type Rule } from './paths.js'
 import { DURATION, readAmount, SIZE } from './read-amount.js'
-import { type Environment, readHeaders } from './read-headers.js'
+import { readHeaders } from './read-headers.js'
 import type { Upstream, Upstreams } from './upstreams.js'
 import { EXAMPLE, type Fail, isObject, quoted, UpstreamsError } from './upstreams-error.js'
 

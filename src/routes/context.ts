@@ -4,7 +4,9 @@ import type { Shared } from '../auth/shared.js'
 import type { Hub } from '../hub/hub.js'
 import type { Log } from '../log/log.js'
 import type { Logger } from '../logger.js'
+import type { Rooms } from '../rooms/rooms.js'
 import type { Runs } from '../runs/runs.js'
+import type { LiveSessions } from '../sessions/live.js'
 import type { Count, Question } from '../workers/messages.js'
 
 export interface RouteContext {
@@ -12,7 +14,9 @@ export interface RouteContext {
   readonly log: Log
   readonly access: Access
   readonly runs: Runs
+  readonly rooms: Rooms
   readonly shared: Shared
+  readonly sessions: LiveSessions
   /** Milliseconds since the epoch. */
   readonly now: () => number
   readonly logger: Logger

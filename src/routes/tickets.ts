@@ -4,7 +4,7 @@ import type { Identity } from '../auth/identity.js'
 import { compileRights, narrowed, type Rights, RightsFault } from '../auth/rights.js'
 import { CHANNELS_BYTES, TICKET_TTL_MS } from '../limits.js'
 import type { Body } from '../plugins/bodies.js'
-import { channelOf } from '../publish/channel.js'
+import { readableChannel } from '../publish/channel.js'
 import { SluiceError } from '../wire/errors.js'
 import { readJson } from './body.js'
 import type { RouteContext } from './context.js'
@@ -26,7 +26,7 @@ export function ticketRoutes(app: FastifyInstance, context: RouteContext): void 
       const body = readJson<TicketBody>(request.body, check)
       if (body === undefined) throw new SluiceError('body_invalid', { detail: 'There is no body' })
       const origin = originOf(body, request)
-      const channels = Array.isArray(body.channels) ? body.channels.map(channelOf) : []
+      const channels = Array.isArray(body.channels) ? body.channels.map(readableChannel) : []
       if (channels.length > limits.maxChannels) throw new SluiceError('channels_too_many')
       await access.admit(holder, 'subscribe', channels, request.ip)
       const identity = { ...holder, kind: 'ticket' as const, ...terms(holder, body, channels) }

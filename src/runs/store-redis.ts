@@ -2,10 +2,11 @@
  * The records of runs on Redis, each on the partition of its channel: what is said of a run and what is
  * appended to it go to the same master, and are lost together or not at all.
  */
+
+import { answersOf, type Page, pagesOf, takeFromAll } from '../log/parts.js'
 import type { Argument, FunctionName } from '../log/redis/functions.js'
 import type { Intake } from '../log/redis/intake.js'
 import type { Logger } from '../logger.js'
-import { answersOf, type Page, pagesOf, takeFromAll } from './parts.js'
 import { readRun, type Told, writeField } from './record.js'
 import { runChannel } from './run.js'
 import { createStops } from './stops.js'

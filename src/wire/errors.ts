@@ -26,7 +26,7 @@ const TABLE = {
     status: 403,
     title: 'The channel belongs to the server',
     advice:
-      'Channels beginning with run:, room: or inbox: are published through their own resources.',
+      'Channels beginning with run:, room:, inbox:, presence:, session: or server: have resources of their own.',
   },
   channel_closed: {
     status: 409,
@@ -177,6 +177,52 @@ const TABLE = {
     title: 'The events of the run are gone',
     advice: 'GET /v1/runs/{id} has its end and its text.',
   },
+  room_invalid: {
+    status: 400,
+    title: 'Not a room or a participant',
+    advice:
+      'Use 1–100 characters of A–Z a–z 0–9 _ - . @ ~ = | + for a room, 1–128 for a participant.',
+  },
+  room_unknown: {
+    status: 404,
+    title: 'No such room',
+    advice: 'A room begins with the first who joins: POST /v1/rooms/{room}/participants.',
+  },
+  room_locked: {
+    status: 403,
+    title: 'The room is locked',
+    advice: 'A moderator opens it with PATCH /v1/rooms/{room} and {"locked":false}.',
+  },
+  room_full: {
+    status: 409,
+    title: 'The room is full',
+    advice: 'Join when somebody has left, or have a moderator raise maxParticipants.',
+  },
+  participant_taken: {
+    status: 409,
+    title: 'Another one takes part as that',
+    advice: 'Choose another id, or leave it to the gateway.',
+  },
+  participant_banned: {
+    status: 403,
+    title: 'Kept out of the room',
+    advice: 'A moderator has said so. The member "until" says for how long.',
+  },
+  participant_unknown: {
+    status: 404,
+    title: 'Nobody like that is in the room',
+    advice: 'Join with POST /v1/rooms/{room}/participants and the same Sluice-Session.',
+  },
+  signal_invalid: {
+    status: 400,
+    title: 'Not a signal',
+    advice: 'A signal is {"to", "toIncarnation"?, "type", "seq"?, "messageId", "data"?}.',
+  },
+  signal_out_of_order: {
+    status: 409,
+    title: 'Signals before this one are missing',
+    advice: 'Send again from the number in "expected" on, one request at a time.',
+  },
   upstream_unknown: {
     status: 404,
     title: 'No such upstream',
@@ -203,6 +249,12 @@ const TABLE = {
     status: 404,
     title: 'No such session',
     advice: 'A session begins with the first stream that names it: ?session=…',
+  },
+  session_ended: {
+    status: 410,
+    title: 'The session is over',
+    advice:
+      'The server has ended its stream for good. Begin another one, with a secret of its own.',
   },
   url_too_long: {
     status: 414,
