@@ -20,6 +20,8 @@ export interface Participant {
   readonly muted: Muted
   /** Milliseconds since the epoch. */
   readonly joined: number
+  /** Their connection is gone and may come back. Only a snapshot says so. */
+  readonly away?: boolean | undefined
   /** Subject of the token it joined with. */
   readonly sender?: string | undefined
 }

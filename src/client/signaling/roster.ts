@@ -61,7 +61,7 @@ export function createRoster(): Roster {
     const peer: Peer = {
       ...participant,
       polite: isPolite(self, participant),
-      away: same && known.away,
+      away: participant.away ?? (same && known.away),
     }
     peers.set(peer.id, peer)
     if (same) return equal(known, peer) ? [] : [{ type: 'updated', peer }]
