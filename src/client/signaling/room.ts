@@ -261,6 +261,8 @@ export async function joinRoom(options: JoinOptions): Promise<Room> {
       random,
     })
     links.set(id, link)
+    // Whoever is connected is there, whatever was known before.
+    link.on('state', (state) => state === 'connected' && apply(roster.setAway(id, false)))
     const peer = roster.get(id)
     const held = pending.get(id)
     pending.delete(id)
