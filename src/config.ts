@@ -11,6 +11,7 @@ import { Fault, isLoopback, isObject } from './config/values.js'
 
 export { nearest } from './config/nearest.js'
 export { OPTIONS, type Option } from './config/options.js'
+export { createPresenceRule } from './config/presence.js'
 export { createRetention } from './config/retention.js'
 export type { ChannelRule, Config, LogLevel } from './config/types.js'
 export { isLoopback } from './config/values.js'

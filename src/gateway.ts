@@ -4,7 +4,7 @@ import { createAccess } from './auth/access.js'
 import type { Shared } from './auth/shared.js'
 import { createSharedMemory } from './auth/shared-memory.js'
 import { createSharedRedis } from './auth/shared-redis.js'
-import { type Config, createRetention, isLocked } from './config.js'
+import { type Config, createPresenceRule, createRetention, isLocked } from './config.js'
 import type { Documents } from './documents/documents.js'
 import { createMemoryDocuments } from './documents/memory.js'
 import { createRedisDocuments } from './documents/redis.js'
@@ -19,11 +19,11 @@ import type { Intake } from './log/redis/intake.js'
 import { createRedisLog } from './log/redis.js'
 import type { Logger } from './logger.js'
 import { createKeeper } from './members/keeper.js'
-import { LEASE_MS } from './members/limits.js'
 import { registerAuthentication } from './plugins/authenticate.js'
 import { registerBodies } from './plugins/bodies.js'
 import { registerBrowsers } from './plugins/browsers.js'
 import { registerProblems } from './plugins/problems.js'
+import { createPresence } from './presence/presence.js'
 import { readUpstreams } from './relay/read-upstreams.js'
 import { createUpstreamClient } from './relay/request.js'
 import { NO_ICE_SERVERS, readIceServers } from './rooms/ice-read.js'
@@ -33,6 +33,7 @@ import type { RouteContext } from './routes/context.js'
 import { publishRoutes } from './routes/events/publish.js'
 import { subscribeRoutes } from './routes/events/subscribe.js'
 import { healthRoutes } from './routes/health.js'
+import { presenceRoutes } from './routes/presence.js'
 import { revocationRoutes } from './routes/revocations.js'
 import { iceRoutes } from './routes/rooms/ice-servers.js'
 import { participantRoutes } from './routes/rooms/participants.js'
@@ -58,6 +59,7 @@ const METHODS = new Map([
   ['/v1/events/stream', ['POST']],
   ['/v1/channels', ['GET', 'HEAD', 'DELETE']],
   ['/v1/channels/close', ['POST']],
+  ['/v1/presence', ['GET', 'HEAD']],
   ['/v1/tickets', ['POST']],
   ['/v1/sessions', ['PATCH']],
   ['/v1/sessions/token', ['POST']],
@@ -79,6 +81,7 @@ const ROUTES = [
   publishRoutes,
   subscribeRoutes,
   channelRoutes,
+  presenceRoutes,
   ticketRoutes,
   sessionRoutes,
   revocationRoutes,
@@ -96,12 +99,8 @@ export interface GatewayInternals {
   /** How vanished peers are found. */
   readonly peers?: PeerWatchOptions
   readonly runs?: { readonly leaseMs?: number }
-  /** Of members of rooms. */
-  readonly members?: {
-    readonly leaseMs?: number
-    readonly graceMs?: number
-    readonly sweepMs?: number
-  }
+  /** Leases of those who are present, or take part. */
+  readonly members?: { readonly leaseMs?: number; readonly sweepMs?: number }
 }
 
 export interface GatewayOptions {
@@ -149,9 +148,6 @@ function createStore(
   }
 }
 
-/** ms that somebody without a connection still takes part. */
-const GRACE_MS = 20_000
-
 /** How often a shutdown looks whether everybody has gone, in ms. */
 const DRAIN_LOOK_MS = 20
 
@@ -178,15 +174,20 @@ export const gatewayPlugin: FastifyPluginAsync<GatewayOptions> = async (app, opt
   const publish = (drafts: readonly Draft[]) => hub.publish(drafts)
   const runs = createRuns({ store: runStore, log, publish, logger, ...internals.runs })
   const documents = { ...store.documents, ...createTransactions(store.documents) }
+  const { presenceGraceMs: graceMs, maxPresent: maxConnections } = config
+  const keeper = createKeeper({ documents, logger, graceMs, ...internals.members })
+  const presence = createPresence({
+    ...{ documents, keeper, publish, maxConnections, logger, now },
+    partitionOf: (channel) => log.partitionOf(channel),
+  })
   const sessions = createSessions({
-    ...{ documents, hub, logger, partitions: log.partitions, partitionOf: log.partitionOf },
+    ...{ documents, hub, logger, maxChannels },
+    ...{ partitions: log.partitions, partitionOf: log.partitionOf },
     claim: (session, owner) => shared.claimSession(session, owner, SESSION_MS),
     stands: async (ground) => ground.by !== 'room' || rooms.stillIn(ground),
     occupy: (ground) => (ground.by === 'room' ? rooms.occupy(ground) : () => {}),
   })
-  const members = { graceMs: GRACE_MS, leaseMs: LEASE_MS, ...internals.members }
-  const keeper = createKeeper({ documents, logger, ...members })
-  const rooms = createRooms({ ...{ documents, log, sessions, keeper, logger, now }, ...members })
+  const rooms = createRooms({ documents, log, sessions, keeper, logger, now })
   keeper.own('room:', rooms)
   const peers = watchPeers(
     internals.peers ?? {
@@ -210,8 +211,9 @@ export const gatewayPlugin: FastifyPluginAsync<GatewayOptions> = async (app, opt
     await log.stop()
     throw error
   }
-  hub.start()
+  presence.start()
   keeper.start()
+  hub.start()
   const ingest = intake && startIngest({ intake, logger, maxEventBytes })
   // preClose comes before Fastify waits for requests in flight: the last moment at which a stream
   // can still be told why it ends.
@@ -220,7 +222,7 @@ export const gatewayPlugin: FastifyPluginAsync<GatewayOptions> = async (app, opt
     hub.drain()
     await Promise.all([ingest?.stop(), idle(hub, config.drainMs)])
     // What is still under way ends here, and readers are told how.
-    await Promise.all([runs.stop(), keeper.stop()])
+    await runs.stop()
   })
   // Not the server's `connection` event: it has no word of Fastify's second server for `localhost`.
   app.addHook('onRequest', (request, _reply, done) => {
@@ -230,6 +232,8 @@ export const gatewayPlugin: FastifyPluginAsync<GatewayOptions> = async (app, opt
   app.addHook('onClose', async () => {
     peers.stop()
     hub.stop()
+    presence.stop()
+    await keeper.stop()
     await access.stop()
     await log.stop()
   })
@@ -244,8 +248,9 @@ export const gatewayPlugin: FastifyPluginAsync<GatewayOptions> = async (app, opt
     confirm: access.locked ? confirm : undefined,
   })
   const context: RouteContext = {
-    ...{ hub, log, access, runs, rooms, shared, sessions, now, logger },
+    ...{ hub, log, access, runs, rooms, shared, sessions, presence, now, logger },
     limits: { maxChannels, maxEventBytes, uploadIdleMs, maxUploadBytes },
+    hasPresence: createPresenceRule(config),
     draining: () => draining,
     async total(question) {
       const others = await siblings.ask(question)

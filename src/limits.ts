@@ -111,6 +111,13 @@ export const LIMITS = {
     stops: 'openings in a loop, each of which reads the log',
     answer: '429 `rate_limited`',
   },
+  maxPresent: {
+    fallback: '10000',
+    takes: 'number',
+    help: 'connections that count as present on one channel',
+    stops: 'a channel whose members cost each who opens it, and the store, too much',
+    answer: 'it reads, and is not counted as present',
+  },
   // ── publishing ──
   publishRate: {
     fallback: '100/s',
@@ -134,6 +141,8 @@ export type LimitName = keyof typeof LIMITS
 export const MAX_TOKEN_LENGTH = 8 * 1024
 /** Longest subject, in characters: it stands in each event it publishes. */
 export const MAX_SUBJECT_LENGTH = 256
+/** Bytes of what a token says of its bearer to others, and of what they say of themselves: each who is present gets it. */
+export const MAX_INFO_BYTES = 1024
 /** Bytes of a body that holds options of one request, and of one that names many channels. */
 export const OPTIONS_BYTES = 4 * 1024
 export const CHANNELS_BYTES = 256 * 1024

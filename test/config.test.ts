@@ -80,6 +80,8 @@ t.test('without any setting it is a gateway for this machine, in memory', async 
     maxStreams: 20_000,
     maxStreamsPerSubject: 100,
     maxStreamsPerAddress: 1000,
+    presenceGraceMs: 20_000,
+    maxPresent: 10_000,
     maxChannels: 1000,
     streamRate: { amount: 300, ms: 60_000 },
     publishRate: { amount: 100, ms: 1_000 },

@@ -43,6 +43,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     ...SEAM,
   ],
   'members/': ['documents/', 'logger.ts', 'node:', ...SEAM],
+  // Who is on a channel: what is built on documents and channels.
+  'presence/': ['documents/', 'members/', 'hub/chunk.ts', 'logger.ts', 'node:', ...SEAM],
   'relay/': [
     'auth/',
     'runs/',
@@ -83,6 +85,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'rooms/',
     'relay/',
     'auth/',
+    'presence/',
     'config.ts',
     'config/',
     'plugins/',
@@ -98,6 +101,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'auth/',
     'documents/',
     'members/',
+    'presence/',
     'rooms/',
     'runs/',
     'relay/',

@@ -14,6 +14,7 @@ import { checkCookieSender, credentialsOf } from './credentials.js'
 import { createHook, type Hook } from './hook.js'
 import type { Identity } from './identity.js'
 import { readIdentity } from './passport.js'
+import { readingOf } from './reading.js'
 import { createRevocations, type Revocations } from './revocations.js'
 import { ALL_RIGHTS, compileRights, NO_RIGHTS, type RightsClaim, type Verb } from './rights.js'
 import { createSeats, type Seats } from './seats.js'
@@ -202,7 +203,10 @@ export function createAccess(options: AccessOptions): Access {
     }),
     spending: createSpending(settings, shared, now),
     admit(identity, verb, channels, address) {
-      for (const channel of channels) demand(identity, verb, channel)
+      for (const channel of channels) {
+        const right = verb === 'subscribe' ? readingOf(channel) : { verb, on: channel }
+        demand(identity, right.verb, right.on)
+      }
       return consult(identity, verb, () => channels, address)
     },
     consult,

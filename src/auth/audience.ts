@@ -4,6 +4,7 @@
  */
 import { EXPIRING_MS } from '../limits.js'
 import type { Identity } from './identity.js'
+import { mayRead } from './reading.js'
 import type { Revocations } from './revocations.js'
 
 /** Why it is over. */
@@ -73,7 +74,10 @@ export function createAudience(revocations: Revocations, now: () => number): Aud
       for (const member of own) {
         const { channels, does } = member
         // What the old token granted and the new one doesn't, is over: the opening says which it was.
-        if (!channels.every((channel) => identity.rights.may(does, channel))) {
+        const { rights } = identity
+        const may = (it: string) =>
+          does === 'subscribe' ? mayRead(rights, it) : rights.may(does, it)
+        if (!channels.every(may)) {
           end(member, 'revoked', true)
           continue
         }

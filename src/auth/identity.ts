@@ -22,4 +22,6 @@ export interface Identity {
   readonly expires: number
   /** The token's own id, by which it can be revoked. */
   readonly jti: string | undefined
+  /** What its token says of it to others; JSON text of an object. */
+  readonly info?: string | undefined
 }

@@ -8,15 +8,17 @@ interface Passport {
   /** ms since the epoch; null: never. */
   readonly expires: number | null
   readonly jti: string | undefined
+  readonly info?: string | undefined
 }
 
-export function writeIdentity({ subject, rights, expires, jti }: Identity): string {
+export function writeIdentity({ subject, rights, expires, jti, info }: Identity): string {
   const finite = expires === Number.POSITIVE_INFINITY ? null : expires
-  return JSON.stringify({ subject, claim: rights.claim, expires: finite, jti } satisfies Passport)
+  const passport: Passport = { subject, claim: rights.claim, expires: finite, jti, info }
+  return JSON.stringify(passport)
 }
 
 export function readIdentity(text: string, kind: IdentityKind): Identity {
-  const { subject, claim, expires, jti } = JSON.parse(text) as Passport
+  const { subject, claim, expires, jti, info } = JSON.parse(text) as Passport
   return {
     kind,
     subject,
@@ -24,5 +26,6 @@ export function readIdentity(text: string, kind: IdentityKind): Identity {
     rights: compileRights(claim, undefined),
     expires: expires ?? Number.POSITIVE_INFINITY,
     jti,
+    info,
   }
 }

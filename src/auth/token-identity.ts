@@ -2,6 +2,7 @@
 import { MAX_SUBJECT_LENGTH } from '../limits.js'
 import { SluiceError } from '../wire/errors.js'
 import type { Identity } from './identity.js'
+import { splitClaim } from './info.js'
 import { compileRights, RightsFault } from './rights.js'
 import type { Claims } from './tokens.js'
 
@@ -23,7 +24,8 @@ export function identityOf({ subject, expires, jti, claim }: Claims): Identity {
     throw new SluiceError('token_invalid', { detail })
   }
   try {
-    return { kind: 'token', subject, rights: compileRights(claim, subject), expires, jti }
+    const { rights, info } = splitClaim(claim)
+    return { kind: 'token', subject, rights: compileRights(rights, subject), expires, jti, info }
   } catch (error) {
     if (!(error instanceof RightsFault)) throw error
     throw new SluiceError('token_invalid', { detail: `Its rights can’t be read: ${error.message}` })

@@ -14,6 +14,8 @@ export interface TokenContents {
   readonly subject: string | undefined
   readonly jti: string | undefined
   readonly rights: RightsClaim
+  /** What it says of its bearer to others; JSON text. */
+  readonly info?: string | undefined
   readonly ttlMs: number
 }
 
@@ -26,14 +28,14 @@ export interface Minted {
 /** `now`: ms since the epoch. Throws a UsageError where the gateway would refuse the token. */
 export async function mint(
   settings: TokenSettings,
-  { subject, jti, rights, ttlMs }: TokenContents,
+  { subject, jti, rights, info, ttlMs }: TokenContents,
   now: number,
 ): Promise<Minted> {
   const { secret, algorithms, issuer, audience, claim } = settings
   const { key, algorithms: fitting } = readSecret(secret)
   const alg = fitting.find((name) => algorithms?.includes(name) ?? true) ?? 'HS256'
   const payload = {
-    [claim]: rights,
+    [claim]: { ...rights, ...(info !== undefined && { info: JSON.parse(info) as unknown }) },
     ...(subject !== undefined && { sub: subject }),
     ...(jti !== undefined && { jti }),
     ...(issuer !== undefined && { iss: issuer }),

@@ -1,5 +1,6 @@
 /** `sluice token`: a token for development. In production the backend that knows its users signs them. */
 import { parseArgs } from 'node:util'
+import { infoText } from '../auth/info.js'
 import { compileRights, parseGrants, type RightsClaim, RightsFault, VERBS } from '../auth/rights.js'
 import { duration, Fault, HOUR } from '../config/values.js'
 import { type Command, EXIT, type Io, parseOptions, UsageError } from './command.js'
@@ -16,6 +17,7 @@ const flags = [
   },
   { flag: 'sub', takes: 'subject', help: 'whom it is about; the sender of their events [nobody]' },
   { flag: 'ttl', takes: 'duration', help: 'how long it counts: 30s, 5m, 1h, 7d [1h]' },
+  { flag: 'info', takes: 'json', help: 'what others see of them who are present with them' },
   { flag: 'jti', takes: 'id', help: 'by which it can be revoked alone' },
   { flag: 'issuer', takes: 'name', help: '"iss" [the first of SLUICE_JWT_ISSUER]' },
   { flag: 'audience', takes: 'name', help: '"aud" [the first of SLUICE_JWT_AUDIENCE]' },
@@ -60,6 +62,7 @@ export const tokenCommand: Command = {
   examples: [
     'export SLUICE_JWT_SECRET=$(openssl rand -base64 32)   # the gateway needs the same',
     "export SLUICE_TOKEN=$(sluice token --sub alice --channels 'chat:*=subscribe,publish')",
+    `sluice token --sub alice --info '{"name":"Alice"}' --channels 'chat:*=subscribe,presence'`,
     "sluice token --sub bob --channels 'user:{sub}=subscribe' --channels 'chat:7=publish' --ttl 5m",
   ],
   run,
@@ -70,6 +73,7 @@ interface Values extends SettingFlags {
   readonly sub?: string
   readonly ttl?: string
   readonly jti?: string
+  readonly info?: string
 }
 
 /** ms: the longest time that any option knows. */
@@ -81,12 +85,13 @@ async function run(args: readonly string[], io: Io): Promise<number> {
   const { sub: subject, jti } = values
   const rights = readRights(values.channels)
   const ttlMs = readTtl(values.ttl)
+  const info = readInfo(values.info)
   warn(rights, subject, io)
   const settings = readSettings(values, io.env)
   // Loaded only here: publish and tail start without jose.
   const { mint } = await import('./minting.js')
   const now = io.now ?? Date.now
-  const minted = await mint(settings, { subject, jti, rights, ttlMs }, now())
+  const minted = await mint(settings, { subject, jti, rights, info, ttlMs }, now())
   if (io.stderr.isTTY) io.stderr.write(summary(minted, io))
   io.stdout.write(`${minted.token}\n`)
   return EXIT.ok
@@ -101,6 +106,16 @@ function readRights(channels: readonly string[] | undefined): RightsClaim {
   } catch (error) {
     if (!(error instanceof RightsFault)) throw error
     throw new UsageError(`--channels: ${error.message}`)
+  }
+}
+
+function readInfo(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined
+  try {
+    return infoText(JSON.parse(text))
+  } catch (error) {
+    const why = error instanceof RightsFault ? error.message : 'it is not JSON'
+    throw new UsageError(`--info: ${why}`)
   }
 }
 

@@ -5,7 +5,7 @@ import type { Rate } from '../auth/shared.js'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent'
 
-/** Retention of the channels that match a pattern; what is left out is as for all channels. */
+/** What holds for the channels that match a pattern; what is left out is as for all channels. */
 export interface ChannelRule {
   /** As in `compilePattern`: `chat:*`, `logs:**`. */
   readonly pattern: string
@@ -13,6 +13,8 @@ export interface ChannelRule {
   readonly retentionEvents?: number
   /** Milliseconds a channel keeps them. Default: `retentionAgeMs`. */
   readonly retentionAgeMs?: number
+  /** Whether whoever reads is present, to those who may see it. Default false. */
+  readonly presence?: boolean
 }
 
 export interface Config {
@@ -111,6 +113,10 @@ export interface Config {
   readonly maxUploadBytes: number
   /** Streams open at one time. Default 20,000. */
   readonly maxStreams: number
+  /** Milliseconds after which somebody whose connection is gone isn't present any more. Default 20,000. */
+  readonly presenceGraceMs: number
+  /** Connections that count as present on one channel. Default 10,000. */
+  readonly maxPresent: number
   /** Channels on one stream. Default 1,000. */
   readonly maxChannels: number
   /** Bytes of one event's data. Default 256 KiB. */

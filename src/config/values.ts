@@ -323,7 +323,7 @@ export function iceServers(value: unknown): unknown {
 export const retentionEvents = whole(1, 10_000_000)
 export const retentionAge = duration(1000, 3650 * DAY)
 
-const RULE_KEYS = ['pattern', 'retentionEvents', 'retentionAge']
+const RULE_KEYS = ['pattern', 'retentionEvents', 'retentionAge', 'presence']
 
 export function channelRules(value: unknown): readonly ChannelRule[] {
   const example = 'write [{"pattern":"chat:*","retentionEvents":500}]'
@@ -348,6 +348,7 @@ export function channelRules(value: unknown): readonly ChannelRule[] {
         ...(rule.retentionAge !== undefined && {
           retentionAgeMs: retentionAge(rule.retentionAge),
         }),
+        ...(rule.presence !== undefined && { presence: onOff(rule.presence) }),
       }
     } catch (error) {
       if (!(error instanceof Error)) throw error

@@ -8,6 +8,8 @@
 export const CHUNK_HEAD = 8
 /** Bytes after the payload. */
 export const CHUNK_TAIL = 2
+/** Bytes that six digits can count. */
+const MAX_CHUNK = 0xffffff
 /** Ends a chunked body. */
 export const LAST_CHUNK = '0\r\n\r\n'
 
@@ -26,12 +28,24 @@ export function writeChunk(into: Buffer, offset: number, payload: string): numbe
   return end + CHUNK_TAIL
 }
 
-/** One chunk in a buffer of its own. */
+/** One chunk in a buffer of its own; several where it is too long for one. */
 export function chunk(payload: string): Buffer {
-  const size = byteLength(payload) + CHUNK_HEAD + CHUNK_TAIL
+  const bytes = byteLength(payload)
+  if (bytes > MAX_CHUNK) return chunks(Buffer.from(payload))
+  const size = bytes + CHUNK_HEAD + CHUNK_TAIL
   const buffer = Buffer.allocUnsafe(size)
   writeChunk(buffer, 0, payload)
   return buffer
+}
+
+/** Where a character is cut in two, readers put it together again: a chunk's end means nothing. */
+function chunks(payload: Buffer): Buffer {
+  const parts: Buffer[] = []
+  for (let at = 0; at < payload.length; at += MAX_CHUNK) {
+    const part = payload.subarray(at, at + MAX_CHUNK)
+    parts.push(Buffer.from(hexLine(part.length)), part, Buffer.from('\r\n'))
+  }
+  return Buffer.concat(parts)
 }
 
 function hexLine(length: number): string {

@@ -43,8 +43,8 @@ export interface Opening {
   readonly reach?: Reach | undefined
   /** Channels, among the others, that begin at a place of their own. */
   readonly starts?: Starts | undefined
-  /** Blocks of control events without an id, to be told right after `stream.ready`. */
-  readonly greetings?: readonly string[] | undefined
+  /** Chunks of control events without an id, to be told right after `stream.ready`. */
+  readonly greetings?: readonly Buffer[] | undefined
   /** The stream is over, however it came to that; called once, of each opening that gave a stream. */
   readonly onClosed?: (() => void) | undefined
   /** A gap on a channel was told. */

@@ -7,6 +7,7 @@ import type { Control } from '../wire/control.js'
 import { formatCursor } from '../wire/cursor.js'
 import type { EphemeralEvent } from '../wire/event.js'
 import type { Position } from '../wire/position.js'
+import { presentOn } from '../wire/presence.js'
 import type { Channel } from './channel.js'
 import { RETRY_MS } from './limits.js'
 import {
@@ -213,7 +214,10 @@ export function createPoller({ log, use, random }: PollerOptions): Poller {
         if (closed !== undefined && passed) {
           control.push({ event: 'stream.end', data: { channel, reason: closed.reason } })
         }
-        exhausted &&= end <= from && gap === undefined && told.length === 0
+        const on = presentOn(channel)
+        // Who is present is over with the channel.
+        const beside = on !== undefined && place.channels.includes(on)
+        exhausted &&= beside || (end <= from && gap === undefined && told.length === 0)
       }
       for (const event of part.events) {
         place.position = event

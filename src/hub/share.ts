@@ -5,6 +5,7 @@
 
 import type { GapReason } from '../wire/control.js'
 import type { Position } from '../wire/position.js'
+import { presentOn } from '../wire/presence.js'
 import type { Batch, Feed } from './feed.js'
 import type { Origin } from './origin.js'
 import type { Reader } from './reader.js'
@@ -137,7 +138,16 @@ export class Share {
 
   /** Whether every channel is closed and read to its end. */
   get exhausted(): boolean {
-    return this.feeds.every((feed) => feed.ended !== undefined && this.at(feed) >= this.#last(feed))
+    return this.#every((feed) => feed.ended !== undefined && this.at(feed) >= this.#last(feed))
+  }
+
+  /** Of all channels; with one that has ended it is over who is present there. */
+  #every(holds: (feed: Feed) => boolean): boolean {
+    return this.feeds.every((feed) => {
+      const on = presentOn(feed.channel.name)
+      const own = on && this.feeds.find(({ channel }) => channel.name === on)
+      return holds(own || feed)
+    })
   }
 
   /**
@@ -314,12 +324,12 @@ export class Share {
       this.#advance(feed.ended.order, feed.ended.tag)
       this.stream.tellEnd(feed, feed.ended)
     }
-    if (this.#ended?.size === this.feeds.length) this.stream.onExhausted()
+    if (this.finished) this.stream.onExhausted()
   }
 
   /** Whether the end of every channel was told. */
   get finished(): boolean {
-    return this.#ended?.size === this.feeds.length
+    return this.#every((feed) => this.#ended?.has(feed) === true)
   }
 
   #readFrom(feed: Feed, order: number): void {

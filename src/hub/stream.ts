@@ -39,8 +39,8 @@ export interface StreamOptions {
   readonly resumed: boolean
   /** The cursor that was presented, as it came. */
   readonly presented: string | undefined
-  /** Blocks without an id that are told right after `stream.ready`. */
-  readonly greetings: readonly string[]
+  /** Chunks of blocks without an id, shared with others perhaps, that are told right after `stream.ready`. */
+  readonly greetings: readonly Buffer[]
   /** Called once, when it is over. */
   readonly onClosed: (() => void) | undefined
   /** A gap on a channel was told. */
@@ -68,7 +68,7 @@ export class Stream implements SinkOwner {
   #closed = false
   #onceLive: (() => void)[] | undefined
   /** What is to be told once there is room for it. */
-  #owed: Map<string, () => string> | undefined
+  #owed: Map<string, () => Buffer> | undefined
   /** When the stream said goodbye, in ms; it is destroyed a while after. */
   #leaving = 0
 
@@ -183,7 +183,7 @@ export class Stream implements SinkOwner {
         this.shares = this.shares.filter((it) => it !== share)
       }
       this.tell(`stream.end ${name}`, () =>
-        namedBlock('stream.end', { channel: name, reason }, undefined),
+        chunk(namedBlock('stream.end', { channel: name, reason }, undefined)),
       )
       return true
     }
@@ -194,20 +194,20 @@ export class Stream implements SinkOwner {
    * Tells something that moves no cursor. Where the socket is full it is written, and asked for, once it
    * drains; of several under one key the last.
    */
-  tell(key: string, block: () => string): void {
+  tell(key: string, chunks: () => Buffer): void {
     if (this.#closed || this.#leaving !== 0 || this.format === 'raw') return
     if (this.#sink !== undefined && !this.full) {
-      this.#write(chunk(block()))
+      this.#write(chunks())
       return
     }
     this.#owed ??= new Map()
-    this.#owed.set(key, block)
+    this.#owed.set(key, chunks)
   }
 
   #tellOwed(): void {
     const owed = this.#owed
     this.#owed = undefined
-    for (const [key, block] of owed ?? []) this.tell(key, block)
+    for (const [key, chunks] of owed ?? []) this.tell(key, chunks)
   }
 
   // ── what its shares write ──
@@ -379,7 +379,8 @@ export class Stream implements SinkOwner {
     const channels = this.#origins.flatMap((origin) => origin.channels)
     const heartbeat = this.#host.heartbeatMs
     const ready = { session, cursor, resumed, heartbeat, channels }
-    this.#write(chunk(retry + this.#block('stream.ready', ready, cursor) + greetings.join('')))
+    this.#write(chunk(retry + this.#block('stream.ready', ready, cursor)))
+    for (const greeting of greetings) this.#write(greeting)
   }
 
   /** A cursor that can't be followed: told for every channel; only the last moves the cursor, so that a cut in between repeats them all. */

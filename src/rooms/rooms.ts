@@ -38,7 +38,7 @@ export interface RoomsOptions extends StepsOptions {
   readonly documents: Pick<Documents, 'read'> & Transactions
   readonly log: Pick<Log, 'read' | 'seek' | 'partitionOf'>
   readonly sessions: Sessions
-  readonly keeper: Pick<Keeper, 'hold' | 'liveMs'>
+  readonly keeper: Pick<Keeper, 'hold' | 'liveMs' | 'graceMs'>
   readonly logger: Logger
 }
 

@@ -1,6 +1,7 @@
 /** Steps over a room's document, and who takes them. */
 import type { Applied, Document } from '../documents/documents.js'
 import type { Outcome, Step, Transactions } from '../documents/transact.js'
+import type { Keeper } from '../members/keeper.js'
 import { SluiceError } from '../wire/errors.js'
 import type { Moment } from './leave.js'
 import { HALF_OPEN_MS, LATE_MS } from './limits.js'
@@ -10,10 +11,8 @@ import type { Actor } from './update.js'
 
 export interface StepsOptions {
   readonly documents: Transactions
-  /** ms that somebody without a connection is still in. */
-  readonly graceMs: number
-  /** ms from the last sign of life of a gateway to the end of its leases, grace aside. */
-  readonly leaseMs: number
+  /** How long somebody without a connection is still in; how long one that had one may not have been heard of. */
+  readonly keeper: Pick<Keeper, 'graceMs' | 'liveMs'>
   /** ms since the epoch. */
   readonly now: () => number
 }
@@ -24,9 +23,10 @@ export type Take = <T>(
   step: (state: RoomState, moment: Moment) => Step<T>,
 ) => Promise<T>
 
-export function createSteps({ documents, graceMs, leaseMs, now }: StepsOptions): Take {
+export function createSteps({ documents, keeper, now }: StepsOptions): Take {
   const started = now()
-  const unsureFor = HALF_OPEN_MS + leaseMs + graceMs + LATE_MS
+  const { graceMs, liveMs } = keeper
+  const unsureFor = HALF_OPEN_MS + liveMs + LATE_MS
 
   function momentOf({ away, position }: Document): Moment {
     const at = now()

@@ -4,6 +4,7 @@ import type { Shared } from '../auth/shared.js'
 import type { Hub } from '../hub/hub.js'
 import type { Log } from '../log/log.js'
 import type { Logger } from '../logger.js'
+import type { Presence } from '../presence/presence.js'
 import type { Rooms } from '../rooms/rooms.js'
 import type { Runs } from '../runs/runs.js'
 import type { LiveSessions } from '../sessions/live.js'
@@ -17,6 +18,9 @@ export interface RouteContext {
   readonly rooms: Rooms
   readonly shared: Shared
   readonly sessions: LiveSessions
+  readonly presence: Presence
+  /** Whether whoever reads a channel is present there. */
+  readonly hasPresence: (channel: string) => boolean
   /** Milliseconds since the epoch. */
   readonly now: () => number
   readonly logger: Logger

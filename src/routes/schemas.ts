@@ -1,7 +1,7 @@
 /** The options of each resource: one TypeBox schema is the check, the type and the documentation. */
 import { type Static, Type } from 'typebox'
 import { Compile } from 'typebox/compile'
-import { MAX_SUBJECT_LENGTH, TICKET_MAX_TTL_MS } from '../limits.js'
+import { MAX_INFO_BYTES, MAX_SUBJECT_LENGTH, TICKET_MAX_TTL_MS } from '../limits.js'
 import { SluiceError } from '../wire/errors.js'
 
 const Channel = Type.String({ description: 'A channel' })
@@ -47,6 +47,11 @@ export const SubscribeOptions = Type.Object(
     ticket: Type.Optional(
       Type.String({ pattern: TICKET_PATTERN, description: 'What POST /v1/tickets gave' }),
     ),
+    presence: Type.Optional(
+      Type.String({
+        description: `What others see of you who are present with you: a JSON object of up to ${MAX_INFO_BYTES} bytes`,
+      }),
+    ),
   },
   strict,
 )
@@ -57,6 +62,11 @@ export const SessionChangeBody = Type.Object(
   {
     add: Type.Optional(Type.Array(Channel, { description: 'Channels to be added' })),
     remove: Type.Optional(Type.Array(Channel, { description: 'Channels to be taken away' })),
+    presence: Type.Optional(
+      Type.Record(Type.String(), Type.Union([Type.Object({}), Type.Null()]), {
+        description: `By channel what others see of you there: an object of up to ${MAX_INFO_BYTES} bytes, or null`,
+      }),
+    ),
   },
   strict,
 )
@@ -155,6 +165,14 @@ export const TicketBody = Type.Object(
     ),
     origin: Type.Optional(
       Type.String({ maxLength: 300, description: 'Origin of the page, e.g. https://app.example' }),
+    ),
+    info: Type.Optional(
+      Type.Object(
+        {},
+        {
+          description: `What others see of them who are present with them: an object of up to ${MAX_INFO_BYTES} bytes`,
+        },
+      ),
     ),
     ttl: Type.Optional(
       Type.Integer({

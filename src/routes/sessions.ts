@@ -12,13 +12,13 @@ import type { Position } from '../wire/position.js'
 import { readJson } from './body.js'
 import type { RouteContext } from './context.js'
 import { ownerOf, redeem } from './events/admission.js'
-import { publicSession } from './events/request.js'
+import { presenceData, publicSession } from './events/request.js'
 import { compileOptions, RenewalBody, SESSION_PATTERN, SessionChangeBody } from './schemas.js'
 
 const SESSION = new RegExp(SESSION_PATTERN)
 
 export function sessionRoutes(app: FastifyInstance, context: RouteContext): void {
-  const { access, shared, sessions, log, limits } = context
+  const { access, shared, sessions, presence, log, limits } = context
   const check = compileOptions(RenewalBody)
   const checkChange = compileOptions(SessionChangeBody)
 
@@ -38,11 +38,26 @@ export function sessionRoutes(app: FastifyInstance, context: RouteContext): void
       if (add.length > 0) await access.admit(identity, 'subscribe', add, request.ip)
       // The moment of joining: what is published from here on is the stream's.
       const at = await positionsOf(add)
+      if (body.presence !== undefined) await say(session, body.presence)
+      // Nothing of the stream changes, and nobody has to be waited for.
+      if (body.presence !== undefined && add.length + remove.length === 0) return { session }
       const { live, channels } = await sessions.alter(session, { add, remove }, at)
       reply.code(live ? 200 : 202).header('cache-control', 'no-store')
       return { session, channels, live }
     },
   )
+
+  /** What others see of a session from now on, by channel. */
+  async function say(session: string, words: Readonly<Record<string, object | null>>) {
+    const checked = Object.entries(words).map(([name, data]) => {
+      const text = data === null ? undefined : presenceData(JSON.stringify(data))
+      return [readableChannel(name), text] as const
+    })
+    for (const [channel, data] of checked) {
+      if (await presence.update(channel, session, data)) continue
+      throw new SluiceError('not_present', { extensions: { channel } })
+    }
+  }
 
   async function positionsOf(channels: readonly string[]): Promise<ReadonlyMap<string, Position>> {
     const groups = [...byPartition(log, channels)]

@@ -1,11 +1,13 @@
 /** `POST /v1/tickets`: what a page opens a stream with that can send no headers. */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Identity } from '../auth/identity.js'
+import { infoText } from '../auth/info.js'
 import { compileRights, narrowed, type Rights, RightsFault } from '../auth/rights.js'
 import { CHANNELS_BYTES, TICKET_TTL_MS } from '../limits.js'
 import type { Body } from '../plugins/bodies.js'
 import { readableChannel } from '../publish/channel.js'
 import { SluiceError } from '../wire/errors.js'
+import { presentOn } from '../wire/presence.js'
 import { readJson } from './body.js'
 import type { RouteContext } from './context.js'
 import { compileOptions, TicketBody } from './schemas.js'
@@ -27,6 +29,11 @@ export function ticketRoutes(app: FastifyInstance, context: RouteContext): void 
       if (body === undefined) throw new SluiceError('body_invalid', { detail: 'There is no body' })
       const origin = originOf(body, request)
       const channels = Array.isArray(body.channels) ? body.channels.map(readableChannel) : []
+      if (channels.some((it) => presentOn(it) !== undefined)) {
+        throw new SluiceError('option_invalid', {
+          detail: 'Who is present comes with the channel itself: list that',
+        })
+      }
       if (channels.length > limits.maxChannels) throw new SluiceError('channels_too_many')
       await access.admit(holder, 'subscribe', channels, request.ip)
       const identity = { ...holder, kind: 'ticket' as const, ...terms(holder, body, channels) }
@@ -38,24 +45,30 @@ export function ticketRoutes(app: FastifyInstance, context: RouteContext): void 
 
   /** Whom the ticket is for, what it grants and until when. */
   function terms(
-    { kind, subject, rights, expires }: Identity,
+    { kind, subject, rights, expires, info }: Identity,
     body: TicketBody,
     channels: readonly string[],
-  ): Pick<Identity, 'subject' | 'rights' | 'expires'> {
+  ): Pick<Identity, 'subject' | 'rights' | 'expires' | 'info'> {
     if (kind === 'key' || kind === 'open') {
       return {
         subject: body.subject,
+        info: infoOf(body),
         rights: rightsOf(body, rights, channels),
         expires: now() + (body.ttl === undefined ? TICKET_TTL_MS : body.ttl * 1000),
       }
     }
-    if (body.subject !== undefined || body.ttl !== undefined || !Array.isArray(body.channels)) {
+    if (
+      body.subject !== undefined ||
+      body.info !== undefined ||
+      body.ttl !== undefined ||
+      !Array.isArray(body.channels)
+    ) {
       throw new SluiceError('option_invalid', {
         detail:
-          '"subject", "ttl" and rights are a backend’s to give: with a token, list the channels',
+          '"subject", "info", "ttl" and rights are a backend’s to give: with a token, list the channels',
       })
     }
-    return { subject, rights: rightsOf(body, rights, channels), expires }
+    return { subject, info, rights: rightsOf(body, rights, channels), expires }
   }
 }
 
@@ -67,6 +80,15 @@ function rightsOf({ channels: given }: TicketBody, own: Rights, channels: readon
   } catch (error) {
     if (!(error instanceof RightsFault)) throw error
     throw new SluiceError('option_invalid', { detail: `"channels": ${error.message}` })
+  }
+}
+
+function infoOf({ info }: TicketBody): string | undefined {
+  try {
+    return info === undefined ? undefined : infoText(info)
+  } catch (error) {
+    if (!(error instanceof RightsFault)) throw error
+    throw new SluiceError('option_invalid', { detail: error.message })
   }
 }
 

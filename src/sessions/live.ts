@@ -9,7 +9,14 @@ import type { Logger } from '../logger.js'
 import { parseCursor } from '../wire/cursor.js'
 import { SluiceError } from '../wire/errors.js'
 import type { Position } from '../wire/position.js'
-import { APPLIED, type Applied, type Attendance, createAttendance, wakeUp } from './attendance.js'
+import {
+  APPLIED,
+  type Applied,
+  type Attendance,
+  createAttendance,
+  type Follower,
+  wakeUp,
+} from './attendance.js'
 import { APPLY_MS } from './limits.js'
 import { channelsWith, type Places, placesOf, type Recalled } from './recall.js'
 import {
@@ -27,6 +34,8 @@ import type { Granted, Ground, Sessions } from './sessions.js'
 export interface SessionsOptions {
   readonly documents: Documents & Transactions
   readonly hub: Hub
+  /** Channels that a session may have, and that may be taken away from it. */
+  readonly maxChannels: number
   readonly partitions: number
   readonly partitionOf: (channel: string) => number
   /** Makes somebody the owner of a session that has none; answers the owner. */
@@ -46,6 +55,8 @@ export interface Arrival {
   readonly named: readonly string[]
   readonly recalled: Recalled
   readonly places: Places
+  /** Told, too, as channels come and go. */
+  readonly follower?: Follower | undefined
 }
 
 /** What a client asks to be changed. */
@@ -149,14 +160,24 @@ export function createSessions(options: SessionsOptions): LiveSessions {
     channelsWith,
     placesOf: (recalled, from) => placesOf(recalled, from, partitionOf),
 
-    attend({ session, stream, named, recalled, places }) {
+    attend({ session, stream, named, recalled, places, follower }) {
       const { held } = recalled
       const seats = createSeats(options.occupy)
       seats.joined(held)
       const left = named.filter((channel) => !recalled.record.without.has(channel))
       here.get(session)?.replace()
       const attendance = createAttendance({
-        ...{ session, stream, named: left, held, early: places.early, follower: seats },
+        ...{ session, stream, named: left, held, early: places.early },
+        follower: {
+          joined(channels) {
+            seats.joined(channels)
+            follower?.joined(channels)
+          },
+          left(channels) {
+            seats.left(channels)
+            follower?.left(channels)
+          },
+        },
         ...{ documents, hub, partitionOf, node, logger: options.logger },
       })
       here.set(session, attendance)
@@ -194,6 +215,11 @@ export function createSessions(options: SessionsOptions): LiveSessions {
       const granted = add.map((channel) => ({ channel, at: at.get(channel)! }))
       const compute = (record: SessionRecord): Fields => {
         if (record.ended !== undefined) throw new SluiceError('session_ended')
+        const { maxChannels } = options
+        const many = record.held.size + add.length > maxChannels
+        if (many || record.without.size + remove.length > maxChannels) {
+          throw new SluiceError('channels_too_many')
+        }
         return {
           ...adding(record, granted, { by: 'right' }),
           ...(remove.length > 0 && removing(record, remove, 'removed')),

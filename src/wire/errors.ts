@@ -151,6 +151,16 @@ const TABLE = {
     title: 'The session belongs to somebody else',
     advice: 'Come with the login that opened it, or choose a new session.',
   },
+  not_present: {
+    status: 409,
+    title: 'The session is not present on the channel',
+    advice: 'Open a stream on it with this session first, with the right "presence" there.',
+  },
+  presence_off: {
+    status: 404,
+    title: 'Nobody is present on this channel',
+    advice: 'A rule of the configuration with "presence": true makes its readers present.',
+  },
   run_unknown: {
     status: 404,
     title: 'No such run',

@@ -7,7 +7,7 @@ import { LIMITS, type LimitName } from '../../src/limits.js'
 import { ask, post } from '../routes/support/ask.js'
 import { connect, say } from '../routes/support/socket.js'
 import { onBothLogs, type Start, start, stopRedis } from '../routes/support/start.js'
-import type { Stream } from '../routes/support/stream.js'
+import { type Stream, subscribe } from '../routes/support/stream.js'
 import { startRedis } from '../support/redis.js'
 import { bearer, KEY, locked, look, mint, read, ticketFor, write } from './support/locked.js'
 
@@ -177,6 +177,18 @@ const TESTS: Record<LimitName, (t: Test, start: Start) => Promise<void>> = {
     t.equal(there.status, 200)
     const backend = await look(url, 'channel=chat:1', { ...bearer(KEY), ...from('203.0.113.1') })
     t.equal(backend.status, 200)
+  },
+  async maxPresent(t, start) {
+    const channels = [{ pattern: 'chat:*', presence: true }]
+    const { url } = await start({ maxPresent: 2, channels })
+    const sessions = ['a', 'b', 'c'].map((it) => it.repeat(22))
+    for (const session of sessions) {
+      const stream = await subscribe(url, ['chat:7'], `session=${session}`)
+      t.teardown(stream.close)
+      t.equal(stream.status, 200, 'it reads')
+      const { json } = await stream.event('presence.state')
+      t.equal(json.members.length, Math.min(2, sessions.indexOf(session) + 1))
+    }
   },
   async maxChannels(t, start) {
     const { url } = await start(locked({ maxChannels: 3 }))

@@ -1,5 +1,6 @@
 /** Channels that come to a stream and leave it while it lives. */
 import t from 'tap'
+import { chunk } from '../../src/hub/chunk.js'
 import type { Position } from '../../src/wire/position.js'
 import { type Stage, settled, stage } from './stage.js'
 
@@ -114,7 +115,7 @@ t.test(
 
 t.test('greetings come right after ready and move no cursor', async (t) => {
   const it = await stage(t)
-  const sink = await it.open(['a'], undefined, { greetings: ['event: hello\ndata: {}\n\n'] })
+  const sink = await it.open(['a'], undefined, { greetings: [chunk('event: hello\ndata: {}\n\n')] })
   t.same(
     sink.frames.map(({ event }) => event),
     ['stream.ready', 'hello', 'stream.live'],

@@ -18,6 +18,7 @@ const NEEDED = {
   git: 'git',
   php: 'php-cli',
   ruby: 'ruby',
+  turnserver: 'coturn',
 }
 
 /** What a program needs besides: Debian package → what only works with it. */

@@ -100,7 +100,9 @@ t.test('names that mean something to Redis, paths, globs or lines are refused', 
 })
 
 t.test('what belongs to the server is told by its prefix, in lower case only', async (t) => {
-  for (const name of ['run:', 'run:1', 'room:a:b', 'inbox:x']) t.ok(isReservedChannel(name), name)
+  for (const prefix of ['run', 'room', 'inbox', 'presence', 'session', 'server']) {
+    for (const name of [`${prefix}:`, `${prefix}:a:b`]) t.ok(isReservedChannel(name), name)
+  }
   for (const name of ['run', 'runs:1', 'a:run:1', 'Run:1', 'room', 'inbox.x']) {
     t.notOk(isReservedChannel(name), name)
   }

@@ -4,15 +4,17 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { EndReason, Member } from '../../auth/audience.js'
 import { namesEventStream, negotiate } from '../../http/accept.js'
 import { openSink } from '../../http/sink.js'
-import type { PollAnswer } from '../../hub/poll.js'
+import { chunk } from '../../hub/chunk.js'
 import { toSluiceError } from '../../plugins/problems.js'
+import type { Going } from '../../presence/presence.js'
 import type { Attendance } from '../../sessions/attendance.js'
 import type { ControlData } from '../../wire/control.js'
 import { SluiceError } from '../../wire/errors.js'
 import { comment, namedBlock, retryLine } from '../../wire/sse.js'
 import type { RouteContext } from '../context.js'
 import { admitReader, endedBy, type Reading, type Shared } from './admission.js'
-import { pollJson, pollSse } from './finite.js'
+import { type Polled, pollJson, pollSse } from './finite.js'
+import { type Appearance, appear, followerOf, retell, returns, statesAfter } from './presence.js'
 import type { Subscription } from './request.js'
 
 const STREAM_HEAD = {
@@ -97,12 +99,14 @@ export function createAnswers(context: RouteContext): Answers {
   // ── the stream ──
 
   async function stream(
-    { from, format, presented }: Subscription,
-    { identity, channels, session: own, reach, does = 'subscribe', shared }: Reading,
+    subscription: Subscription,
+    reading: Reading,
     request: FastifyRequest,
     reply: FastifyReply,
     more: Readonly<Record<string, string>> = {},
   ): Promise<FastifyReply> {
+    const { from, format, presented } = subscription
+    const { identity, channels, session: own, does = 'subscribe', shared } = reading
     if (from === 'end') return reply.code(204).send()
     // The last look before there is one more: letting somebody in takes its time.
     if (hub.crowded) throw new SluiceError('streams_exhausted', { retryAfter: 30 })
@@ -111,28 +115,35 @@ export function createAnswers(context: RouteContext): Answers {
     const leaveSeat = access.seats.take(identity, request.ip)
     let leaveAudience = () => {}
     let attendance: Attendance | undefined
+    let going: Going = 'away'
+    const manner = { connection: session, counts: true, returns: returns(reading), told: true }
+    const appearance = await appear(context, subscription, reading, manner).catch(
+      (error: unknown) => {
+        leaveSeat()
+        throw error
+      },
+    )
     const onClosed = () => {
       leaveSeat()
       leaveAudience()
       attendance?.leave()
+      appearance.leave(going)
+    }
+    const onGap = (channel: string) => {
+      if (opened.kind === 'stream') retell(context.presence, opened.stream, channel)
     }
     const places = shared && sessions.placesOf(shared.recalled, from)
-    const greetings = endsOf(shared).map((end) => namedBlock('stream.end', end))
-    const starts = places?.starts
+    const ends = endsOf(shared).map((end) => chunk(namedBlock('stream.end', end)))
+    const greetings = [...ends, ...appearance.states.map((state) => state.chunk)]
+    const starts = new Map([...(places?.starts ?? []), ...appearance.starts])
     const opened = await hub
       .openStream({
-        channels,
-        from,
-        format,
-        session,
-        presented,
-        reach,
-        starts,
-        greetings,
-        onClosed,
+        ...{ channels: appearance.channels, from, starts, reach: appearance.reach, format },
+        ...{ session, presented, greetings, onClosed, onGap },
       })
       .catch((error: unknown) => {
         leaveSeat()
+        appearance.leave(going)
         throw error
       })
     if (opened.kind === 'exhausted') return reply.code(204).send()
@@ -147,7 +158,10 @@ export function createAnswers(context: RouteContext): Answers {
       get channels() {
         return attendance?.rightful ?? channels
       },
-      end: (reason, again) => stream.bye(reason, again),
+      end(reason, again) {
+        if (!again) going = 'for good'
+        stream.bye(reason, again)
+      },
       expiring: (expires) => stream.tellExpiring(expires),
     }
     if (identity.kind !== 'open' || own !== undefined) {
@@ -158,7 +172,8 @@ export function createAnswers(context: RouteContext): Answers {
     reply.hijack()
     stream.attach(openSink(request.raw, reply.raw, headers))
     if (shared !== undefined && places !== undefined && own !== undefined) {
-      attendance = sessions.attend({ session: own, stream, places, ...shared })
+      const follower = followerOf(stream, appearance, context.logger)
+      attendance = sessions.attend({ session: own, stream, places, follower, ...shared })
     }
     // The opening took its time: what has happened to its rights meanwhile?
     access.audience.judge([member])
@@ -168,11 +183,13 @@ export function createAnswers(context: RouteContext): Answers {
   // ── finite answers ──
 
   async function poll(
-    { from, limit }: Subscription,
-    { identity, channels, session, reach, shared }: Reading,
+    subscription: Subscription,
+    reading: Reading,
     waitMs: number,
     request: FastifyRequest,
-  ): Promise<PollAnswer | undefined> {
+  ): Promise<Polled | undefined> {
+    const { from, limit, presented } = subscription
+    const { identity, channels, session, shared } = reading
     if (from === 'end') return undefined
     if (hub.crowded) throw new SluiceError('streams_exhausted', { retryAfter: 30 })
     const leaveSeat = access.seats.take(identity, request.ip)
@@ -188,16 +205,29 @@ export function createAnswers(context: RouteContext): Answers {
     const abort = () => gone.abort()
     request.raw.socket.once('close', abort)
     const leaveSession = shared && sessions.visit(shared.recalled)
-    const starts = shared && sessions.placesOf(shared.recalled, from).starts
-    const { signal } = gone
+    const places = shared && sessions.placesOf(shared.recalled, from)
+    let appearance: Appearance | undefined
     try {
-      const polled = await hub.poll({ channels, from, waitMs, limit, reach, starts, signal })
+      appearance = await appear(context, subscription, reading, {
+        connection: session ?? '',
+        // Of polls without a session nobody knows that they are one and the same reader's.
+        ...{ counts: session !== undefined, returns: true, told: presented === undefined },
+      })
+      const polled = await hub.poll({
+        ...{ channels: appearance.channels, from, limit, reach: appearance.reach },
+        starts: new Map([...(places?.starts ?? []), ...appearance.starts]),
+        // Who is present is news.
+        waitMs: appearance.states.length > 0 ? 0 : waitMs,
+        signal: gone.signal,
+      })
       if (ended !== undefined) throw endedBy(ended)
-      if (shared === undefined) return polled
+      const states = [...appearance.states, ...(await statesAfter(context.presence, polled))]
+      if (shared === undefined) return { ...polled, states }
       await sessions.wasRead(session!, shared.recalled, polled.cursor)
       const ends = endsOf(shared).map((data) => ({ event: 'stream.end', data }) as const)
-      return { ...polled, control: [...polled.control, ...ends] }
+      return { ...polled, states, control: [...polled.control, ...ends] }
     } finally {
+      appearance?.leave('away')
       leaveSession?.()
       request.raw.socket.removeListener('close', abort)
       leaveAudience()

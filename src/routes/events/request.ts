@@ -3,7 +3,9 @@ import { createHash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Page } from '../../auth/tickets.js'
 import type { From } from '../../hub/origin.js'
+import { MAX_INFO_BYTES } from '../../limits.js'
 import { readableChannel } from '../../publish/channel.js'
+import { checkedJson } from '../../publish/drafts.js'
 import { isEndCursor, parseCursor } from '../../wire/cursor.js'
 import { SluiceError } from '../../wire/errors.js'
 import type { Format } from '../../wire/sse.js'
@@ -25,6 +27,8 @@ export interface Subscription {
   readonly shares: boolean
   /** Instead of other credentials. */
   readonly ticket: string | undefined
+  /** What the reader says of itself to those who are present with it; JSON text of an object. */
+  readonly presence: string | undefined
 }
 
 export interface RequestBounds {
@@ -70,7 +74,19 @@ export function readSubscription(
     session,
     shares: session !== undefined && format === 'envelope',
     ticket,
+    presence: options.presence === undefined ? undefined : presenceData(options.presence),
   }
+}
+
+/** Throws where it is no JSON object, or too large. */
+export function presenceData(text: string): string {
+  const json = checkedJson(text)
+  const bytes = Buffer.byteLength(json)
+  if (json.startsWith('{') && bytes <= MAX_INFO_BYTES) return json
+  const fault = json.startsWith('{') ? `has ${bytes} bytes` : 'is no JSON object'
+  throw new SluiceError('option_invalid', {
+    detail: `"presence" ${fault}; it is an object of up to ${MAX_INFO_BYTES} bytes`,
+  })
 }
 
 function readStart(after: string | undefined, rewind: string | undefined): From {

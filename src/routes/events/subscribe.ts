@@ -47,5 +47,8 @@ function textNumbers(value: unknown): unknown {
   for (const name of ['wait', 'limit', 'rewind']) {
     if (typeof options[name] === 'number') options[name] = String(options[name])
   }
+  const { presence } = options
+  // In a URL it is a text.
+  if (typeof presence === 'object' && presence !== null) options.presence = JSON.stringify(presence)
   return options
 }

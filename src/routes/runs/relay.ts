@@ -200,7 +200,7 @@ export function relayRoutes(
         format: 'raw',
         mode: 'live',
       },
-      ...{ waitMs: 0, limit: 0, session: undefined, ticket: undefined },
+      ...{ waitMs: 0, limit: 0, session: undefined, ticket: undefined, presence: undefined },
     }
     const { 'content-type': _, ...own } = more
     return stream(subscription, reading, request, reply, {
