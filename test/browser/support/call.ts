@@ -74,9 +74,13 @@ export const CALL_SCRIPT = `
   })
   room.on('error', (error) => call.errors.push(String(error)))
 
-  call.settled = () =>
-    room.state.state === 'live' && call.link?.state === 'connected' &&
-    call.link.pc.connectionState === 'connected' && call.link.pc.signalingState === 'stable'
+  const fragment = (description) => /^a=ice-ufrag:(\\S+)/m.exec(description?.sdp)?.[1]
+  call.settled = () => {
+    const { state, pc } = call.link ?? {}
+    const stable = pc?.connectionState === 'connected' && pc.signalingState === 'stable'
+    if (room.state.state !== 'live' || state !== 'connected' || !stable) return undefined
+    return [fragment(pc.localDescription), fragment(pc.remoteDescription)]
+  }
   call.frames = async () => {
     for (const entry of (await call.link.pc.getStats()).values()) {
       if (entry.type === 'inbound-rtp' && entry.kind === 'video') return entry.framesDecoded ?? 0
@@ -100,7 +104,8 @@ export interface Call {
   readonly messages: readonly string[]
   readonly errors: readonly string[]
   readonly collisions: number
-  settled(): boolean
+  /** User fragments of this side and of the other; undefined where something is under way. */
+  settled(): readonly [own: string, theirs: string] | undefined
   frames(): Promise<number>
 }
 
@@ -125,13 +130,13 @@ export async function openCaller(t: Test, browser: Browser, url: string): Promis
   return { page, complaints }
 }
 
-/** Resolves once all are connected at one moment, with nothing under negotiation. */
-export async function settle(callers: readonly Caller[], what: string): Promise<void> {
+/** Resolves once both are connected, with nothing under negotiation, and know the same of each other. */
+export async function settle(callers: readonly [Caller, Caller], what: string): Promise<void> {
   await until(`connected ${what}`, async () => {
-    const all = await Promise.all(
-      callers.map(({ page }) => page.evaluate(() => globalThis.call?.settled?.() === true)),
+    const [one, other] = await Promise.all(
+      callers.map(({ page }) => page.evaluate(() => globalThis.call?.settled?.())),
     )
-    return all.every(Boolean)
+    return one !== undefined && one[0] === other?.[1] && one[1] === other?.[0]
   })
 }
 

@@ -10,6 +10,7 @@ import { locked, mint } from '../../http/support/locked.js'
 import { start } from '../../routes/support/start.js'
 import { type Cutter, startCutter } from '../../support/cutter.js'
 import { seeded } from '../../support/random.js'
+import { until } from '../../support/until.js'
 
 /** A member of a room, and what it was told. */
 interface Member {
@@ -173,7 +174,7 @@ t.test('the same user in another window takes over', async (t) => {
 })
 
 t.test('whoever was away for too long joins anew, as somebody new', async (t) => {
-  const { url } = await start(t, {}, { members: { graceMs: 300, leaseMs: 600 } })
+  const { url } = await start(t, { presenceGraceMs: 300 }, { members: { leaseMs: 600 } })
   const cutter = await cut(t, url, () => undefined)
   const alice = await member(t, { url, room: 'r', participant: 'alice' })
   const bob = await member(t, { url: cutter.url, room: 'r', participant: 'bob', data: { n: 1 } })
@@ -205,6 +206,10 @@ t.test('a short absence is told to nobody, and nothing is lost in it', async (t)
   down.add(cutter)
   cutter.cutAll()
   await bob.next('state', ({ state }) => state === 'reconnecting')
+  await until('away', async () => {
+    const { participants } = await (await fetch(`${url}/v1/rooms/r`)).json()
+    return participants.some(({ away }: { away: boolean }) => away)
+  })
   alice.room.send('bob', 'x-hello', 'while you were away')
   await alice.next('updated', ({ away }) => away)
   down.delete(cutter)
