@@ -103,6 +103,8 @@ function begin() {
 }
 
 function meet(peer) {
+  // Somebody who is back has their connection still: it has waited for them.
+  if (links.has(peer.id)) return refresh(peer.id)
   const link = room.connect(peer.id, { streams: [media], channels: { chat: {} } })
   links.set(peer.id, link)
   link.on('track', ({ streams }) => setStream(peer.id, streams[0]))

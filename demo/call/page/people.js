@@ -6,9 +6,12 @@ export function showPeople(room, actions) {
   const focus = document.activeElement?.dataset?.action
   const { self } = room
   const everybody = [self, ...room.peers].sort((a, b) => a.joined - b.joined)
+  // On an open gateway everybody may moderate: then nobody needs to be told who.
+  const ranked = everybody.some(({ role }) => role !== 'moderator')
+  const mayModerate = self.role === 'moderator'
   $('count').textContent = everybody.length
   $('people').replaceChildren(
-    ...everybody.map((one) => entry(one, one === self, self.role === 'moderator', actions)),
+    ...everybody.map((one) => entry(one, { own: one === self, ranked, mayModerate }, actions)),
   )
   if (focus)
     $('people')
@@ -16,11 +19,11 @@ export function showPeople(room, actions) {
       ?.focus()
 }
 
-function entry(one, own, moderator, actions) {
+function entry(one, { own, ranked, mayModerate }, actions) {
   const name = nameOf(one)
   const words = [
     own && 'you',
-    one.role === 'moderator' && 'moderator',
+    ranked && one.role === 'moderator' && 'moderator',
     !own && isAway(one) && 'away',
     one.muted.audio && one.muted.video ? 'muted' : one.muted.audio && 'microphone off',
   ].filter(Boolean)
@@ -32,7 +35,7 @@ function entry(one, own, moderator, actions) {
   who.append(make('small', { textContent: words.join(' · ') || 'here' }))
   const row = make('li', {}, avatar(one), who)
   row.dataset.away = !own && isAway(one)
-  const moderates = moderator && !own
+  const moderates = mayModerate && !own
   if (one.hand && !moderates) {
     const raised = make('span', { className: 'raised', title: 'Hand raised' }, icon('hand'))
     raised.append(make('span', { className: 'unseen', textContent: 'Hand raised' }))
