@@ -9,7 +9,7 @@ const { url } = await startGateway(
     ...{ port: 0, redisUrl, presenceGraceMs: Number(graceMs) },
     channels: [{ pattern: 'chat:*', presence: true }],
   },
-  { internals: { members: { leaseMs: Number(leaseMs), beatMs: 50 } } },
+  { internals: { members: { leaseMs: Number(leaseMs) } } },
 )
 process.send!(url)
 // With whoever has started it.

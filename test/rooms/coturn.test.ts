@@ -49,6 +49,14 @@ t.test(
   },
 )
 
+t.test('while its secret changes, both count', async (t) => {
+  const both = await startRelay({ lines: ['static-auth-secret=the one before it'] })
+  t.teardown(() => both.stop())
+  for (const secret of [both.secret, 'the one before it']) {
+    t.equal((await askRelay(both, credentials(60, secret))).allocation, 0, secret)
+  }
+})
+
 const FOUR = {
   inside: [
     ...['10.0.0.1', '172.16.0.1', '172.31.255.254', '192.168.1.1', '127.0.0.1', '0.0.0.0'],

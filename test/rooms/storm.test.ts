@@ -1,7 +1,7 @@
 /** Many who want to be in at once: a cap is a cap, whichever gateway they come to. */
 import t from 'tap'
 import { ask } from '../routes/support/ask.js'
-import { visitor } from '../routes/support/rooms.js'
+import { said, visitor } from '../routes/support/rooms.js'
 import { start } from '../routes/support/start.js'
 import { startRedis } from '../support/redis.js'
 
@@ -28,4 +28,31 @@ t.test('of 500 who join a room for 100 by two gateways, 100 are in', async (t) =
     Array.from({ length: 100 }, (_, i) => i),
     'each saw those who came before it',
   )
+})
+
+t.test('whoever never opens a stream leaves once, however many gateways look', async (t) => {
+  const redis = await startRedis()
+  t.teardown(() => redis.stop())
+  const config = { redisUrl: redis.url, presenceGraceMs: 500 }
+  const internals = { members: { leaseMs: 300, sweepMs: 20 } }
+  const urls: string[] = []
+  for (let i = 0; i < 3; i++) urls.push((await start(t, config, internals)).url)
+  const watcher = visitor(urls[0]!)
+  await watcher.join('r', { participant: 'watcher' })
+  const stream = await watcher.stream()
+  await stream.event('stream.live')
+  const all = Array.from({ length: 60 }, (_, i) => visitor(urls[i % 3]!))
+  await Promise.all(all.map((one, i) => one.join('r', { participant: `p${i}` })))
+  await watcher.send('r', { to: 'p59', type: 'x-last', messageId: 'm' })
+  await stream.event('signal.expired')
+  await stream.until((blocks) => said(blocks, 'participant.left').length >= 60)
+  // Whatever else were said of them, it would be said by now.
+  await watcher.request('PATCH', '/v1/rooms/r/participants/watcher', { hand: true })
+  await stream.event('participant.updated')
+  const left = said(stream.blocks, 'participant.left').map(({ incarnation }) => incarnation)
+  t.same(left.sort(), all.map(({ incarnation }) => incarnation).sort())
+  const { json } = await ask(`${urls[1]}/v1/rooms/r`)
+  t.match(json.participants, [{ id: 'watcher', away: false }])
+  t.equal(json.participants.length, 1)
+  stream.close()
 })
