@@ -3,7 +3,7 @@ import { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { setTimeout as wait } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { eventsUrl, gatewayError } from '../client/gateway.js'
+import { gatewayError, resourceUrl } from '../client/gateway.js'
 import { publish } from '../client/index.js'
 import { bearer } from '../client/token.js'
 import { type Command, EXIT, type Io, parseOptions, UsageError } from './command.js'
@@ -146,7 +146,7 @@ async function stream(
   { name, key, ephemeral, token }: Omit<Values, 'token'> & { readonly token: string | undefined },
   io: Io,
 ): Promise<number> {
-  const address = eventsUrl(url)
+  const address = resourceUrl(url, '/v1/events')
   address.searchParams.set('channel', channel)
   if (name !== undefined) address.searchParams.set('name', name)
   if (ephemeral) address.searchParams.set('ephemeral', 'true')

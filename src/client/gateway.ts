@@ -1,11 +1,11 @@
-/** What both directions share: the address of the resource, and answers that say no. */
+/** What all requests share: the addresses of resources, and answers that say no. */
 import type { Problem } from '../wire/errors.js'
 
-/** `/v1/events` of the gateway at `url`, which may have a path of its own in front. */
-export function eventsUrl(url: string | URL): URL {
-  const events = new URL(url, globalThis.location?.href)
-  events.pathname = events.pathname.replace(/\/?$/, '/v1/events')
-  return events
+/** A resource, `/v1/events`, of the gateway at `url`, which may have a path of its own in front. */
+export function resourceUrl(url: string | URL, resource: string): URL {
+  const found = new URL(url, globalThis.location?.href)
+  found.pathname = found.pathname.replace(/\/?$/, resource)
+  return found
 }
 
 /** The gateway, or something on the way to it, refused. */

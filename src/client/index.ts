@@ -1,5 +1,5 @@
 /**
- * The client: one subscription that resumes by itself, and publishing that happens once. Runs in
+ * The client: one subscription that resumes by itself, publishing that happens once, and rooms. Runs in
  * browsers and wherever else there is `fetch`.
  *
  *     import { publish, subscribe } from 'sluice/client'
@@ -14,6 +14,20 @@
 export type { PresenceDiff, PresenceMember, PresenceState } from '../wire/presence.js'
 export { GatewayError } from './gateway.js'
 export { type PublishOptions, type PublishReceipt, publish } from './publish.js'
+export type { ConnectOptions, LinkEvents, LinkState, PeerLink } from './signaling/link.js'
+export type { EndReason, RoomState } from './signaling/membership.js'
+export type { Quality } from './signaling/quality.js'
+export type {
+  LeaveReason,
+  MediaKind,
+  Muted,
+  Participant,
+  Role,
+  RoomInfo,
+} from './signaling/resources.js'
+export { joinRoom } from './signaling/room.js'
+export type { Peer } from './signaling/roster.js'
+export type { JoinOptions, Room, RoomChange, RoomEvents } from './signaling/types.js'
 export {
   type EventItem,
   type Item,

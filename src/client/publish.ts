@@ -1,5 +1,5 @@
 /** One event to the gateway, once. */
-import { eventsUrl, GatewayError, gatewayError } from './gateway.js'
+import { GatewayError, gatewayError, resourceUrl } from './gateway.js'
 import { backoff, pause, systemTimer, type Timer } from './timing.js'
 import { createHeaders, type Token } from './token.js'
 
@@ -51,7 +51,7 @@ export async function publish(options: PublishOptions): Promise<PublishReceipt> 
   const body = options.json ?? JSON.stringify(options.data)
   if (body === undefined) throw new TypeError('the data of an event must be a JSON value')
   const headersNow = createHeaders(options.headers, options.token)
-  const url = eventsUrl(options.url)
+  const url = resourceUrl(options.url, '/v1/events')
   url.searchParams.set('channel', channel)
   if (options.name !== undefined) url.searchParams.set('name', options.name)
   if (ephemeral) url.searchParams.set('ephemeral', 'true')

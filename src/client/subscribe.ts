@@ -2,7 +2,7 @@
 import type { ControlData } from '../wire/control.js'
 import type { PresenceState } from '../wire/presence.js'
 import { createDecoder } from './decode.js'
-import { eventsUrl, GatewayError, gatewayError } from './gateway.js'
+import { GatewayError, gatewayError, resourceUrl } from './gateway.js'
 import { backoff, pause, systemTimer, type Timer } from './timing.js'
 import { createHeaders, type Token } from './token.js'
 
@@ -48,8 +48,13 @@ export type State =
 export interface SubscribeOptions {
   /** The gateway: `http://127.0.0.1:8080`. */
   readonly url: string | URL
-  /** One or more. */
+  /** One or more; none where a session has channels of its own. */
   readonly channels: readonly string[]
+  /**
+   * Secret of a session, 22 characters or more: the stream also has the channels that were put on the
+   * session. Sent in a body, for addresses end up in logs. Default none.
+   */
+  readonly session?: string | undefined
   /** A cursor, `earliest` or `latest`. Default `latest`. */
   readonly after?: string | undefined
   /** `20` = the last 20 events of each channel, `5m` = the last five minutes. Default none. */
@@ -60,6 +65,8 @@ export interface SubscribeOptions {
    */
   readonly token?: Token | undefined
   readonly headers?: Readonly<Record<string, string>> | undefined
+  /** Told what to call when a wait for the next try should end at once; gives back how to be forgotten. */
+  readonly wake?: ((task: () => void) => () => void) | undefined
   /** Ends the iteration, without an error. */
   readonly signal?: AbortSignal | undefined
   readonly onState?: ((state: State) => void) | undefined
@@ -82,13 +89,13 @@ const PATIENCE = 2.5
  */
 export async function* subscribe(options: SubscribeOptions): AsyncGenerator<Item, void, undefined> {
   const { signal, onState = () => {}, timer = systemTimer, random = Math.random } = options
-  const url = eventsUrl(options.url)
+  const { session } = options
   const channels = new Set(options.channels)
-  if (channels.size === 0) throw new TypeError('name the channels: {channels: ["…"]}')
+  if (channels.size === 0 && session === undefined) {
+    throw new TypeError('name the channels: {channels: ["…"]}')
+  }
   const headersNow = createHeaders(options.headers, options.token)
-  for (const channel of channels) url.searchParams.append('channel', channel)
-  if (options.after !== undefined) url.searchParams.set('after', options.after)
-  if (options.rewind !== undefined) url.searchParams.set('rewind', String(options.rewind))
+  const ask = createAsk(options, channels)
 
   const decoder = createDecoder()
   let failures = 0
@@ -98,7 +105,8 @@ export async function* subscribe(options: SubscribeOptions): AsyncGenerator<Item
     const headers = await headersNow(abort)
     headers.set('accept', 'text/event-stream')
     if (decoder.cursor !== undefined) headers.set('last-event-id', decoder.cursor)
-    return (options.fetch ?? fetch)(url, { headers, cache: 'no-store', signal: abort })
+    const { url, ...init } = ask(headers)
+    return (options.fetch ?? fetch)(url, { ...init, headers, cache: 'no-store', signal: abort })
   }
   const isAborted = () => signal?.aborted === true
   while (!isAborted()) {
@@ -124,7 +132,8 @@ export async function* subscribe(options: SubscribeOptions): AsyncGenerator<Item
             failures = 0
             onState({ state: 'open' })
           }
-          if (item.type === 'end') complete = decoder.ended === channels.size
+          if (item.type === 'end')
+            complete = session === undefined && decoder.ended === channels.size
           yield item
           if (isAborted()) return
           if (item.type === 'bye' && !item.reconnect) return
@@ -141,7 +150,26 @@ export async function* subscribe(options: SubscribeOptions): AsyncGenerator<Item
     const ms = backoff(Math.max(asked, decoder.retry), failures++, random)
     if (isAborted()) return
     onState({ state: 'waiting', ms, reason: decoder.comment ?? link.reason })
-    await pause(ms, timer, signal)
+    await pause(ms, timer, signal, options.wake)
+  }
+}
+
+/** How it is asked: as an address that says it all, or with a session, which no address should name. */
+function createAsk(options: SubscribeOptions, channels: ReadonlySet<string>) {
+  const { session, after, rewind } = options
+  if (session === undefined) {
+    const url = resourceUrl(options.url, '/v1/events')
+    for (const channel of channels) url.searchParams.append('channel', channel)
+    if (after !== undefined) url.searchParams.set('after', after)
+    if (rewind !== undefined) url.searchParams.set('rewind', String(rewind))
+    return () => ({ url })
+  }
+  const url = resourceUrl(options.url, '/v1/events/stream')
+  const channel = channels.size === 0 ? undefined : [...channels]
+  const body = JSON.stringify({ session, channel, after, rewind })
+  return (headers: Headers) => {
+    headers.set('content-type', 'application/json')
+    return { url, method: 'POST', body }
   }
 }
 

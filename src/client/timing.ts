@@ -22,15 +22,22 @@ export function backoff(asked: number, failures: number, random: () => number): 
   return Math.round(Math.min(asked, MAX_ASKED) + random() * spread)
 }
 
-/** Resolves after `ms`, or at once when the signal fires. */
-export function pause(ms: number, timer: Timer, signal: AbortSignal | undefined): Promise<void> {
+/** Resolves after `ms`, or at once when the signal fires or `wake` calls what it was given. */
+export function pause(
+  ms: number,
+  timer: Timer,
+  signal: AbortSignal | undefined,
+  wake?: ((task: () => void) => () => void) | undefined,
+): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
       cancel()
+      forget?.()
       signal?.removeEventListener('abort', done)
       resolve()
     }
     const cancel = timer(ms, done)
+    const forget = wake?.(done)
     signal?.addEventListener('abort', done)
     if (signal?.aborted) done()
   })

@@ -16,8 +16,8 @@ export const BROWSER_ARGS = [
 ]
 
 /** One browser serves a whole file; each test opens a context of its own. */
-export function startBrowser(): Promise<Browser> {
-  return chromium.launch({ executablePath: '/usr/bin/chromium', args: BROWSER_ARGS })
+export function startBrowser(args: readonly string[] = BROWSER_ARGS): Promise<Browser> {
+  return chromium.launch({ executablePath: '/usr/bin/chromium', args: [...args] })
 }
 
 export interface PageServer {

@@ -1,0 +1,64 @@
+/** What this window sends: a camera and a microphone where there are any, else a picture that moves. */
+
+/** Resolves with a stream, and what it is, in words. */
+export async function openMedia(hue) {
+  const devices = navigator.mediaDevices
+  for (const wish of [{ video: PICTURE, audio: true }, { video: PICTURE }]) {
+    try {
+      const stream = await devices.getUserMedia(wish)
+      return { stream, words: wish.audio ? '' : 'No microphone' }
+    } catch (error) {
+      // Without a camera there may still be a microphone; denied is denied.
+      if (error.name === 'NotAllowedError') break
+    }
+  }
+  const stream = drawing(hue)
+  try {
+    const voice = await devices.getUserMedia({ audio: true })
+    stream.addTrack(voice.getAudioTracks()[0])
+  } catch {
+    // A picture alone, then.
+  }
+  return { stream, words: 'No camera: a drawing is sent instead' }
+}
+
+const PICTURE = { width: { ideal: 960 }, height: { ideal: 540 }, frameRate: { ideal: 24 } }
+
+/** Waves in a window's own colour, as a video. */
+function drawing(hue) {
+  const canvas = document.createElement('canvas')
+  canvas.width = 640
+  canvas.height = 360
+  const pen = canvas.getContext('2d')
+  const from = performance.now()
+
+  function draw() {
+    const time = (performance.now() - from) / 1000
+    const sky = pen.createLinearGradient(0, 0, 0, 360)
+    sky.addColorStop(0, `hsl(${hue} 45% 82%)`)
+    sky.addColorStop(1, `hsl(${hue} 40% 62%)`)
+    pen.fillStyle = sky
+    pen.fillRect(0, 0, 640, 360)
+    pen.fillStyle = `hsl(${(hue + 40) % 360} 90% 94% / 90%)`
+    pen.beginPath()
+    pen.arc(480 + 16 * Math.sin(time / 3), 104 + 9 * Math.cos(time / 2), 38, 0, 7)
+    pen.fill()
+    for (let wave = 0; wave < 5; wave++) {
+      pen.fillStyle = `hsl(${hue} ${38 + wave * 4}% ${54 - wave * 8}% / 88%)`
+      pen.beginPath()
+      pen.moveTo(0, 360)
+      for (let x = 0; x <= 640; x += 8) {
+        const swell = Math.sin(x / (92 - wave * 9) + time * (0.55 + wave * 0.22) + wave * 1.7)
+        const ripple = Math.sin(x / 29 - time * 1.3 + wave)
+        pen.lineTo(x, 178 + wave * 36 + swell * (13 + wave * 2) + ripple * 3)
+      }
+      pen.lineTo(640, 360)
+      pen.fill()
+    }
+  }
+
+  draw()
+  // A timer, for frames of animation stop in a window that is behind another one.
+  setInterval(draw, 1000 / 20)
+  return canvas.captureStream(20)
+}

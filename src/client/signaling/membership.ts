@@ -1,0 +1,197 @@
+/**
+ * Being in a room: joining, the one stream that tells what happens there, and joining anew where the
+ * gateway has given this participant up. Knows nothing of peers.
+ */
+import { GatewayError } from '../gateway.js'
+import { type Item, type State, subscribe } from '../subscribe.js'
+import { backoff, pause, type Timer } from '../timing.js'
+import type { Token } from '../token.js'
+import type { Joined, LeaveReason, Resources } from './resources.js'
+
+/** Why a room is over for this participant. `refused`: it may not join again; the error says why. */
+export type EndReason = Exclude<LeaveReason, 'timeout'> | 'revoked' | 'refused'
+
+export type RoomState =
+  | { readonly state: 'live' }
+  /** What happens in the room will be told, but not now. */
+  | { readonly state: 'reconnecting'; readonly reason: string }
+  | { readonly state: 'ended'; readonly reason: EndReason; readonly error?: Error | undefined }
+
+export interface MembershipOptions {
+  readonly url: string | URL
+  readonly session: string
+  /** Of the application, beside the room's own. */
+  readonly channels: readonly string[]
+  readonly token?: Token | undefined
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  readonly fetch?: typeof globalThis.fetch | undefined
+  /** What to join with. */
+  readonly wish: () => object
+  readonly resources: Resources
+  readonly onJoined: (joined: Joined) => void
+  readonly onItem: (item: Item) => void
+  readonly onState: (state: RoomState) => void
+  readonly timer: Timer
+  readonly random: () => number
+}
+
+export interface Membership {
+  /** Joins; rejects where the gateway refuses, or doesn't answer for about half a minute. */
+  start(signal: AbortSignal | undefined): Promise<void>
+  /** This participant is out, as the stream says. */
+  expel(reason: string | undefined): void
+  /** Something says that this participant isn't in the room any more; joins anew where that is so. */
+  doubt(): Promise<void>
+  end(reason: EndReason, error?: Error): void
+}
+
+const FINAL: readonly string[] = ['left', 'kicked', 'replaced', 'closed', 'revoked']
+/** Tries of the first joining. */
+const ATTEMPTS = 6
+/** Joinings in a row that came to no stream, after which it is given up. */
+const FRUITLESS = 8
+
+export function createMembership(options: MembershipOptions): Membership {
+  const { resources, onItem, onState, timer, random } = options
+  const over = new AbortController()
+  const sleepers = new Set<() => void>()
+  let joined: Joined | undefined
+  let joining: Promise<void> | undefined
+  let stream = new AbortController()
+  let fruitless = 0
+  let hidden = false
+  let forgetPage = () => {}
+
+  const wake = (task: () => void) => {
+    sleepers.add(task)
+    return () => void sleepers.delete(task)
+  }
+  const wakeUp = () => {
+    const all = [...sleepers]
+    sleepers.clear()
+    for (const task of all) task()
+  }
+
+  async function join(attempts: number, signal: AbortSignal): Promise<void> {
+    for (let failures = 0; ; failures++) {
+      try {
+        joined = await resources.join(options.wish(), signal)
+        options.onJoined(joined)
+        return
+      } catch (error) {
+        signal.throwIfAborted()
+        const refused = error instanceof GatewayError ? error : undefined
+        if (refused?.retryable === false || failures + 1 >= attempts) throw error
+        const ms = backoff(refused?.retryAfter ?? 0, failures, random)
+        await pause(ms, timer, signal, wake)
+        signal.throwIfAborted()
+      }
+    }
+  }
+
+  /** Joins anew, once however many ask. */
+  function rejoin(reason: string): Promise<void> {
+    onState({ state: 'reconnecting', reason })
+    joining ??= (async () => {
+      try {
+        await pause(fruitless === 0 ? 0 : backoff(0, fruitless, random), timer, over.signal, wake)
+        if (!over.signal.aborted) await join(Number.POSITIVE_INFINITY, over.signal)
+      } catch (error) {
+        end('refused', error as Error)
+      } finally {
+        joining = undefined
+      }
+    })()
+    return joining
+  }
+
+  /** Reads the stream for as long as there is one; where it ends, joins anew or ends too. */
+  async function follow(): Promise<void> {
+    while (!over.signal.aborted && joined !== undefined) {
+      let error: Error | undefined
+      stream = new AbortController()
+      const { url, session, channels, token, headers, fetch } = options
+      const about = { url, session, channels, token, headers, fetch, timer, random, wake }
+      const state = { signal: stream.signal, after: joined.cursor, onState: tell }
+      try {
+        for await (const item of subscribe({ ...about, ...state })) {
+          if (item.type === 'ready') fruitless = 0
+          if (item.type === 'bye' && !item.reconnect) expel(item.reason)
+          else onItem(item)
+        }
+      } catch (thrown) {
+        error = thrown as Error
+      }
+      if (over.signal.aborted) return
+      const denied = error instanceof GatewayError && [401, 403].includes(error.status)
+      if (denied || fruitless++ >= FRUITLESS) return end('refused', error)
+      while (hidden) await new Promise<void>((resolve) => wake(resolve))
+      await rejoin(error?.message ?? 'the gateway has ended the stream')
+    }
+  }
+
+  function tell(state: State): void {
+    if (state.state === 'open') onState({ state: 'live' })
+    if (state.state === 'waiting') onState({ state: 'reconnecting', reason: state.reason })
+  }
+
+  function expel(reason: string | undefined): void {
+    if (over.signal.aborted) return
+    if (reason !== undefined && FINAL.includes(reason)) end(reason as EndReason)
+    else void rejoin(reason ?? 'unknown')
+  }
+
+  function end(reason: EndReason, error?: Error): void {
+    if (over.signal.aborted) return
+    over.abort()
+    stream.abort()
+    forgetPage()
+    onState({ state: 'ended', reason, error })
+  }
+
+  /** In a browser: leaves with the page, comes back with it, and doesn't sleep on when there is a network again. */
+  function watchPage(): () => void {
+    const page = globalThis.window
+    if (page === undefined) return () => {}
+    const hide = () => {
+      if (joined === undefined) return
+      hidden = true
+      resources.abandon(joined.participant.id)
+      stream.abort()
+    }
+    const show = () => {
+      hidden = false
+      wakeUp()
+    }
+    const all: [string, () => void][] = [
+      ['pagehide', hide],
+      ['pageshow', show],
+      ['online', wakeUp],
+    ]
+    for (const [name, task] of all) page.addEventListener(name, task)
+    return () => {
+      for (const [name, task] of all) page.removeEventListener(name, task)
+    }
+  }
+
+  return {
+    async start(signal) {
+      await join(ATTEMPTS, signal ?? over.signal)
+      forgetPage = watchPage()
+      void follow()
+    },
+    expel,
+    async doubt() {
+      try {
+        const { participants } = await resources.read(over.signal)
+        const { id, incarnation } = joined!.participant
+        if (participants.some((each) => each.id === id && each.incarnation === incarnation)) return
+      } catch (error) {
+        const gone = error instanceof GatewayError && error.status === 404
+        if (!gone) return
+      }
+      if (!over.signal.aborted) await rejoin('the gateway has given this participant up')
+    },
+    end,
+  }
+}
