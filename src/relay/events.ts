@@ -10,6 +10,7 @@
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
 import type { RunEvent } from '../runs/format.js'
 import { DEFAULT_NAME } from '../wire/event.js'
+import { createLineEnds } from '../wire/line-ends.js'
 import { UpstreamFault } from './faults.js'
 
 /** What came of a part of the body. */
@@ -32,16 +33,13 @@ export interface CutterOptions {
 
 /** Characters around the data of an event in the line that is put together: `data: `, and to spare. */
 const AROUND = 64
-const CR = 13
-const LF = 10
 
 export function createCutter({ maxEventBytes }: CutterOptions): Cutter {
   const decoder = new TextDecoder()
   let events: RunEvent[] = []
   let tooLarge = false
   let last: EventSourceMessage | undefined
-  /** The last character was a CR: an LF after it belongs to it. */
-  let afterCr = false
+  const withLf = createLineEnds()
   let midLine = false
 
   const parser = createParser({
@@ -61,12 +59,8 @@ export function createCutter({ maxEventBytes }: CutterOptions): Cutter {
 
   function parse(decoded: string): void {
     if (decoded === '') return
-    const text = afterCr && decoded.charCodeAt(0) === LF ? decoded.slice(1) : decoded
-    const end = decoded.charCodeAt(decoded.length - 1)
-    afterCr = end === CR
-    midLine = !afterCr && end !== LF
-    // The parser waits behind a CR for its LF, and an event that ends in one would come with the next.
-    parser.feed(afterCr ? `${text}\n` : text)
+    midLine = !decoded.endsWith('\n') && !decoded.endsWith('\r')
+    parser.feed(withLf(decoded))
   }
 
   return {
