@@ -35,6 +35,10 @@ export interface Run {
   readonly upstream?: string | undefined
   /** Subject that began it: who may produce it. */
   readonly subject?: string | undefined
+  /** The idempotency key that it was begun under, as `RunStore.keyed` knows it. */
+  readonly key?: string | undefined
+  /** It is yet to be seen whether it comes to be. Left out once it has. */
+  readonly pending?: true | undefined
   readonly error?: RunFault | undefined
   /** All its text, once it has ended. */
   readonly text?: string | undefined

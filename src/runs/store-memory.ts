@@ -49,6 +49,11 @@ export function createMemoryRuns(options: MemoryRunsOptions = {}): RunStore {
     return text === undefined ? run : { ...run, text }
   }
 
+  /** It has come to be. */
+  function settled({ pending: _, ...run }: Run): Run {
+    return run
+  }
+
   function takeOver(own: Running, leaseMs: number): void {
     own.fence++
     own.leased = now() + leaseMs
@@ -62,7 +67,7 @@ export function createMemoryRuns(options: MemoryRunsOptions = {}): RunStore {
       tell = undefined
     },
 
-    async begin({ id, format, upstream, subject }, leaseMs) {
+    async begin({ id, format, upstream, subject, key, pending }, leaseMs) {
       const before = find(id)
       if (before !== undefined) return { kind: 'exists', run: before }
       const started = now()
@@ -70,6 +75,8 @@ export function createMemoryRuns(options: MemoryRunsOptions = {}): RunStore {
         ...{ id, state: 'running', started, ended: null, format, events: 0 },
         ...(upstream !== undefined && { upstream }),
         ...(subject !== undefined && { subject }),
+        ...(key !== undefined && { key }),
+        ...(pending === true && { pending }),
       }
       running.set(id, { run, fence: 1, leased: started + leaseMs, stopped: false })
       return { kind: 'begun', run, fence: 1 }
@@ -80,6 +87,7 @@ export function createMemoryRuns(options: MemoryRunsOptions = {}): RunStore {
         const run = find(id)
         return run === undefined ? { kind: 'unknown' } : { kind: 'ended', run }
       }
+      own.run = settled(own.run)
       if (format !== undefined && own.run.format === 'plain') own.run = { ...own.run, format }
       takeOver(own, leaseMs)
       return { kind: 'resumed', run: own.run, fence: own.fence }
@@ -88,7 +96,7 @@ export function createMemoryRuns(options: MemoryRunsOptions = {}): RunStore {
       return holds.map(({ id, fence, events }): Standing => {
         const own = held(id, fence)
         if (own === undefined) return 'lost'
-        own.run = { ...own.run, events }
+        own.run = { ...(events > 0 ? settled(own.run) : own.run), events }
         own.leased = now() + leaseMs
         return own.stopped ? 'stopped' : 'held'
       })
@@ -104,8 +112,11 @@ export function createMemoryRuns(options: MemoryRunsOptions = {}): RunStore {
     },
     async describe(id, fence, format) {
       const own = held(id, fence)
-      if (own !== undefined) own.run = { ...own.run, format }
+      if (own !== undefined) own.run = { ...settled(own.run), format }
       return own !== undefined
+    },
+    async forget(id, fence) {
+      return held(id, fence) !== undefined && running.delete(id)
     },
 
     async finish(id, fence, { text, error, usage, state, events }, keepMs) {
@@ -114,7 +125,7 @@ export function createMemoryRuns(options: MemoryRunsOptions = {}): RunStore {
       const own = held(id, fence)
       if (own === undefined) return undefined
       const run: Run = {
-        ...{ ...own.run, state, events, ended: Math.max(now(), own.run.started) },
+        ...{ ...settled(own.run), state, events, ended: Math.max(now(), own.run.started) },
         ...(error !== undefined && { error }),
         ...(usage !== undefined && { usage }),
       }

@@ -72,11 +72,12 @@ export function createRedisRuns(
       stops.stop()
     },
 
-    async begin({ id, format, upstream, subject }, leaseMs) {
-      const fields = [format, writeField(upstream), writeField(subject)]
+    async begin({ id, format, upstream, subject, key, pending }, leaseMs) {
+      const told = [upstream, subject, key, pending || undefined].map(writeField)
+      const fields = [format, ...told]
       const answer = await produce(id, 'run_begin', leaseMs, ...fields)
-      const [fence, told] = answer as [string, Told]
-      const run = readRun(id, told)
+      const [fence, known] = answer as [string, Told]
+      const run = readRun(id, known)
       return fence === '' ? { kind: 'exists', run } : { kind: 'begun', run, fence: Number(fence) }
     },
     async resume(id, leaseMs, format = 'plain') {
@@ -103,6 +104,9 @@ export function createRedisRuns(
     },
     async describe(id, fence, format) {
       return (await ask(id, 'run_describe', fence, format)) === 1
+    },
+    async forget(id, fence) {
+      return (await ask(id, 'run_forget', fence)) === 1
     },
 
     async finish(id, fence, { state, events, error, usage, text }, keepMs) {
