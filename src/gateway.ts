@@ -25,12 +25,14 @@ import { publishRoutes } from './routes/events/publish.js'
 import { subscribeRoutes } from './routes/events/subscribe.js'
 import { healthRoutes } from './routes/health.js'
 import { revocationRoutes } from './routes/revocations.js'
+import { itemRoutes } from './routes/runs/items.js'
 import { produceRoutes } from './routes/runs/produce.js'
 import { readRoutes } from './routes/runs/read.js'
 import { relayRoutes } from './routes/runs/relay.js'
 import { validatorCompiler } from './routes/schemas.js'
 import { sessionRoutes } from './routes/sessions.js'
 import { ticketRoutes } from './routes/tickets.js'
+import { isRunChannel } from './runs/run.js'
 import { createRuns } from './runs/runs.js'
 import type { RunStore } from './runs/store.js'
 import { createMemoryRuns } from './runs/store-memory.js'
@@ -63,6 +65,7 @@ const ROUTES = [
   sessionRoutes,
   revocationRoutes,
   produceRoutes,
+  itemRoutes,
   readRoutes,
   healthRoutes,
 ]
@@ -139,7 +142,11 @@ export const gatewayPlugin: FastifyPluginAsync<GatewayOptions> = async (app, opt
     ...{ log, heartbeatMs, maxAgeMs, maxStreams, now },
   })
   const publish = (drafts: readonly Draft[]) => hub.publish(drafts)
-  const runs = createRuns({ store: runStore, log, publish, logger, ...internals.runs })
+  const lasting = config.redisUrl !== undefined
+  const runs = createRuns({
+    ...{ store: runStore, log, publish, logger, lasting },
+    ...internals.runs,
+  })
   const peers = watchPeers(
     internals.peers ?? {
       onLook(cut) {
@@ -168,7 +175,8 @@ export const gatewayPlugin: FastifyPluginAsync<GatewayOptions> = async (app, opt
   // can still be told why it ends.
   app.addHook('preClose', async () => {
     draining = true
-    hub.drain()
+    // Whoever reads a run here has nowhere else to read it where it is gone with this process.
+    hub.drain(lasting ? undefined : isRunChannel)
     await Promise.all([ingest?.stop(), idle(hub, config.drainMs)])
     // What is still under way ends here, and readers are told how.
     await runs.stop()

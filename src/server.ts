@@ -58,6 +58,8 @@ export async function startGateway(config: Config, options: ServerOptions = {}):
     pluginTimeout: config.drainMs + PLUGIN_MS,
     // Who comes while the gateway shuts down is told so in the gateway's own words.
     return503OnClosing: false,
+    // Ids have rules of their own; the router would refuse from 101 characters on, in words that help nobody.
+    routerOptions: { maxParamLength: config.maxUrlLength },
     // Whose word counts for where a request comes from; false: nobody's.
     trustProxy: config.trustedProxies.length > 0 && [...config.trustedProxies],
     // What the router itself refuses.

@@ -104,10 +104,7 @@ export function draftsOfObjects(
 /** Says which item of many is meant. */
 function at(error: unknown, index: number): unknown {
   if (!(error instanceof SluiceError)) return error
-  return new SluiceError(error.code, {
-    detail: `Item ${index} (counted from 0): ${error.message.replace(/\.$/, '')}`,
-    extensions: { item: index },
-  })
+  return error.of(`Item ${index} (counted from 0)`, { item: index })
 }
 
 /** Whether a JSON value looks like an event object: it has `data`, and nothing that no event has. */

@@ -51,6 +51,10 @@ export function runChannel(id: string): string {
   return `run:${id}`
 }
 
+export function isRunChannel(channel: string): boolean {
+  return channel.startsWith('run:')
+}
+
 /** 1–150 characters of a channel’s name. `alice:x7` is alice’s to read by `run:{sub}:*`. */
 const ID = /^[A-Za-z0-9][A-Za-z0-9_\-.:@~=|+]{0,149}$/
 

@@ -93,13 +93,14 @@ export function createMemoryRuns(options: MemoryRunsOptions = {}): RunStore {
         return own.stopped ? 'stopped' : 'held'
       })
     },
-    async touch(id, leaseMs) {
+    async touch(id, leaseMs, { fence, owner } = {}) {
       const own = running.get(id)
       if (own === undefined) {
         const before = ended.get(id)
         return before && { ...before, stopped: false }
       }
-      own.leased = now() + leaseMs
+      const itsOwn = owner === undefined || owner.subject === own.run.subject
+      if (itsOwn && (fence ?? own.fence) === own.fence) own.leased = now() + leaseMs
       return { run: own.run, fence: own.fence, stopped: own.stopped }
     },
     async describe(id, fence, format) {

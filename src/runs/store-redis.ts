@@ -94,11 +94,12 @@ export function createRedisRuns(
       for (const [place, standing] of answers.flat()) standings[place] = standing
       return standings
     },
-    async touch(id, leaseMs) {
-      const answer = await ask(id, 'run_touch', leaseMs)
-      const [fence, stopped, told] = (answer ?? []) as [string?, number?, Told?]
+    async touch(id, leaseMs, { fence = '', owner } = {}) {
+      const whose = owner === undefined ? '' : `of ${writeField(owner.subject)}`
+      const answer = await ask(id, 'run_touch', leaseMs, fence, whose)
+      const [newest, stopped, told] = (answer ?? []) as [string?, number?, Told?]
       if (told === undefined) return undefined
-      return { run: readRun(id, told), fence: Number(fence), stopped: stopped === 1 }
+      return { run: readRun(id, told), fence: Number(newest), stopped: stopped === 1 }
     },
     async describe(id, fence, format) {
       return (await ask(id, 'run_describe', fence, format)) === 1

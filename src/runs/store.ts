@@ -65,6 +65,14 @@ export interface Renewal {
   readonly events: number
 }
 
+/** Who comes with an item. */
+export interface Visitor {
+  /** The fence that it says it has. Default: the newest, whichever that is. */
+  readonly fence?: number | undefined
+  /** Whose the run must be. Default: anybody's. */
+  readonly owner?: { readonly subject: string | undefined } | undefined
+}
+
 /** A hold, and what its producer has to know. */
 export interface Charge extends Hold {
   /** Somebody wants the run to end. False where it has. */
@@ -95,10 +103,11 @@ export interface RunStore {
   renew(holds: readonly Renewal[], leaseMs: number): Promise<readonly Standing[]>
   /**
    * Prolongs the lease of whoever produces a run, to `leaseMs` from now: for a producer that comes item
-   * by item, each perhaps to another gateway, and knows of no fence. Answers the run as it is, running or
-   * ended, with the fence of its last producer; undefined: unknown.
+   * by item, each perhaps to another gateway. A visitor whom it isn't prolongs nothing: what is refused
+   * must not keep a run alive. Answers the run as it is, running or ended, with the fence of its last
+   * producer; undefined: unknown.
    */
-  touch(id: string, leaseMs: number): Promise<Charge | undefined>
+  touch(id: string, leaseMs: number, visitor?: Visitor): Promise<Charge | undefined>
   /** Writes the format down that was found out from the first events. False: the hold is lost. */
   describe(id: string, fence: number, format: RunFormat): Promise<boolean>
   /**

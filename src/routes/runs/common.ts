@@ -12,17 +12,26 @@ export interface RunParams {
 /** The run that a path names. Throws where it can't be one. */
 export function runIdOf(request: FastifyRequest): string {
   const { id } = request.params as RunParams
-  if (isRunId(id)) return id
-  throw new SluiceError('channel_invalid', {
-    detail: 'The id of a run is a part of a channel’s name',
-  })
+  return checkedRunId(id, 'The path names no run')
+}
+
+/** The id of a run. Throws where it can't be one; `detail`: what it was to be. */
+export function checkedRunId(id: unknown, detail: string): string {
+  if (typeof id === 'string' && isRunId(id)) return id
+  const advice =
+    'An id has 1–150 characters of A–Z a–z 0–9 _ - . : @ ~ = | +, the first a letter or a digit.'
+  throw new SluiceError('channel_invalid', { detail, advice })
 }
 
 /** Whether whoever calls may produce this run: it is whose it was when it began. */
 export function checkProducer(run: Run, request: FastifyRequest): void {
-  const { kind, subject } = request.sluiceIdentity
-  if (kind === 'open' || kind === 'key' || run.subject === subject) return
+  if (producesAny(request) || run.subject === request.sluiceIdentity.subject) return
   throw new SluiceError('forbidden', { detail: 'The run is somebody else’s' })
+}
+
+/** Whether whoever calls may produce runs of anybody. */
+export function producesAny({ sluiceIdentity: { kind } }: FastifyRequest): boolean {
+  return kind === 'open' || kind === 'key'
 }
 
 /** Throws where the run may not be produced by the caller. */

@@ -7,7 +7,7 @@ import type { RouteContext } from '../context.js'
 import { redeem } from '../events/admission.js'
 import { createAnswers } from '../events/answer.js'
 import { lastEventIdOf, publicSession, readSubscription } from '../events/request.js'
-import { RunReadOptions, RunStopOptions, type SubscribeOptions } from '../schemas.js'
+import { RunReadOptions, RunTicketOptions, type SubscribeOptions } from '../schemas.js'
 import { runIdOf, runJson } from './common.js'
 
 export function readRoutes(app: FastifyInstance, context: RouteContext): void {
@@ -15,21 +15,30 @@ export function readRoutes(app: FastifyInstance, context: RouteContext): void {
   const { answer, refuse } = createAnswers(context)
   const bounds = { partitions: log.partitions, maxChannels: limits.maxChannels }
 
-  app.get('/v1/runs/:id', async (request, reply) => {
-    const id = runIdOf(request)
-    await access.admit(request.sluiceIdentity, 'subscribe', [runChannel(id)], request.ip)
-    const run = await runs.get(id)
-    if (run === undefined) throw new SluiceError('run_unknown')
-    reply.header('cache-control', 'no-store')
-    return runJson(run)
-  })
+  app.get<{ Querystring: RunTicketOptions }>(
+    '/v1/runs/:id',
+    { config: { tickets: true }, schema: { querystring: RunTicketOptions } },
+    async (request, reply) => {
+      const id = runIdOf(request)
+      const identity = await whoCalls(request)
+      await access.admit(identity, 'subscribe', [runChannel(id)], request.ip)
+      const run = await runs.get(id)
+      if (run === undefined) throw new SluiceError('run_unknown')
+      reply.header('cache-control', 'no-store')
+      if (run.state !== 'running') return runJson(run)
+      // Its producer says it now and then; the log knows it now.
+      const held = (await log.info(runChannel(id)))?.events ?? 0
+      return runJson({ ...run, events: Math.max(run.events, held) })
+    },
+  )
 
   app.route<{ Querystring: RunReadOptions }>({
     method: ['GET', 'HEAD'],
     url: '/v1/runs/:id/events',
     config: { tickets: true },
     schema: { querystring: RunReadOptions },
-    errorHandler: (error, request, reply) => refuse(error, request, reply),
+    // A body that ends properly would say that the run has ended.
+    errorHandler: (error, request, reply) => refuse(error, request, reply, true),
     async handler(request, reply) {
       const id = runIdOf(request)
       // The data as its producer wrote it, from the first event on, unless the reader says otherwise.
@@ -55,22 +64,24 @@ export function readRoutes(app: FastifyInstance, context: RouteContext): void {
   }
 
   // No body is read, whatever its type: `navigator.sendBeacon` chooses it itself.
-  app.post<{ Querystring: RunStopOptions }>(
+  app.post<{ Querystring: RunTicketOptions }>(
     '/v1/runs/:id/stop',
-    { config: { tickets: true }, schema: { querystring: RunStopOptions } },
+    { config: { tickets: true }, schema: { querystring: RunTicketOptions } },
     async (request, reply) => {
       const id = runIdOf(request)
       // A beacon of another origin's page asks for an answer that it never sees.
       reply.header('cross-origin-resource-policy', 'cross-origin')
-      access.demand(await whoStops(request), 'stop', runChannel(id))
+      access.demand(await whoCalls(request), 'stop', runChannel(id))
       const run = await runs.requestStop(id)
       if (run === undefined) throw new SluiceError('run_unknown')
-      return runJson(run)
+      if (run.state === 'running') return { ...runJson(run), stopping: true }
+      // With its text, as everywhere.
+      return runJson((await runs.get(id)) ?? run)
     },
   )
 
-  async function whoStops(
-    request: FastifyRequest<{ Querystring: RunStopOptions }>,
+  async function whoCalls(
+    request: FastifyRequest<{ Querystring: RunTicketOptions }>,
   ): Promise<Identity> {
     const { ticket, session = ticket } = request.query
     if (ticket === undefined || session === undefined) return request.sluiceIdentity

@@ -10,22 +10,24 @@ import { randomBytes } from 'node:crypto'
 import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Body } from '../../plugins/bodies.js'
+import { toSluiceError } from '../../plugins/problems.js'
 import { checkedKey } from '../../publish/drafts.js'
 import { UpstreamFault } from '../../relay/faults.js'
-import { headersToCaller, isEventStream, isForOperator } from '../../relay/headers.js'
+import { headersToCaller, hintOf, isEventStream, isForOperator } from '../../relay/headers.js'
 import { pump } from '../../relay/pump.js'
 import type { UpstreamAnswer, UpstreamClient } from '../../relay/request.js'
+import { inSdkWords, sdkHeaders } from '../../relay/sdk-words.js'
 import { find, type Target, type Upstreams } from '../../relay/upstreams.js'
 import { detectByHead } from '../../runs/formats.js'
 import { KEYED_MS } from '../../runs/limits.js'
 import type { Producer } from '../../runs/producer.js'
-import { isRunId, runChannel } from '../../runs/run.js'
+import { runChannel } from '../../runs/run.js'
 import { SluiceError } from '../../wire/errors.js'
 import type { RouteContext } from '../context.js'
 import { ownerOf } from '../events/admission.js'
 import { createAnswers } from '../events/answer.js'
 import type { Subscription } from '../events/request.js'
-import { demandGenerate } from './common.js'
+import { checkedRunId, demandGenerate } from './common.js'
 
 type RelayRequest = FastifyRequest<{ Params: { upstream: string }; Body: Body | undefined }>
 
@@ -51,8 +53,23 @@ export function relayRoutes(
   app.route<{ Params: { upstream: string }; Body: Body | undefined }>({
     method: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
     url: '/v1/relay/:upstream/*',
+    errorHandler: refuse,
     handler: relay,
   })
+  for (const url of ['/v1/relay', '/v1/relay/:upstream']) {
+    app.all(url, { errorHandler: refuse }, () => {
+      throw new SluiceError('not_found', {
+        advice: 'The relay is /v1/relay/{upstream}/{path}, e.g. /v1/relay/openai/v1/responses.',
+      })
+    })
+  }
+
+  /** Whoever comes by an SDK hears it in the SDK's words. */
+  function refuse(error: unknown, _request: FastifyRequest, reply: FastifyReply): never {
+    const problem = inSdkWords(toSluiceError(error, logger))
+    reply.headers(sdkHeaders(problem))
+    throw problem
+  }
 
   async function relay(request: RelayRequest, reply: FastifyReply): Promise<FastifyReply> {
     const chosen = chosenId(request)
@@ -123,7 +140,7 @@ export function relayRoutes(
       answer = await open(target, request)
       if (answer.status !== 200 || !isEventStream(answer.headers)) {
         await producer?.discard()
-        return passThrough(answer, reply, done)
+        return passThrough(answer, target, request, reply, done)
       }
       producer ??= await begin(target, id, request)
       if (producer === undefined) {
@@ -159,13 +176,19 @@ export function relayRoutes(
   /** `done`: it has passed, or nobody takes it any more. */
   function passThrough(
     answer: UpstreamAnswer,
+    { upstream: { name }, path }: Target,
+    { method }: RelayRequest,
     reply: FastifyReply,
     done: () => void,
   ): FastifyReply {
-    if (isForOperator(answer.status)) {
+    const { status } = answer
+    if (isForOperator(status)) {
       answer.abort()
-      logger.warn({ status: answer.status }, 'relay: the upstream refuses the gateway')
-      throw new SluiceError('upstream_failed')
+      // Without the query, which may hold what is nobody's to read.
+      const asked = { upstream: name, method, path: path.split('?', 1)[0] }
+      const hint = hintOf(status, name)
+      logger.warn({ ...asked, status, hint }, 'relay: the upstream refuses the gateway')
+      throw new SluiceError('upstream_refused')
     }
     // A caller that leaves leaves this: an iterator that waits for its upstream can't be ended otherwise.
     reply.raw.once('close', answer.abort)
@@ -174,7 +197,7 @@ export function relayRoutes(
       done()
     })
     return reply
-      .code(answer.status)
+      .code(status)
       .headers({ 'cache-control': 'no-store', ...headersToCaller(answer.headers) })
       .send(body)
   }
@@ -228,8 +251,7 @@ function splitOnce(text: string, by: string): [string, string?] {
 function chosenId(request: FastifyRequest): string | undefined {
   const id = request.headers['sluice-run']
   if (id === undefined) return undefined
-  if (typeof id === 'string' && isRunId(id)) return id
-  throw new SluiceError('channel_invalid', { detail: 'Sluice-Run is not the id of a run' })
+  return checkedRunId(id, 'Sluice-Run is not the id of a run')
 }
 
 /** Its subject's by its name, where that can stand in one: granted by `run:{sub}:*`. */

@@ -104,15 +104,18 @@ local function run_renew(keys, argv)
   return table.concat(standings)
 end
 
--- run_touch: ARGV = id, ms of the lease. Answer: fence, whether it was told to stop, what is told; nil where
--- there is none.
+-- run_touch: ARGV = id, ms of the lease, the visitor's fence or '', 'of <subject>' or '' for anybody: whom it
+-- isn't prolongs nothing. Answer: fence, whether it was told to stop, what is told; nil where there is none.
 local function run_touch(keys, argv)
   local base, id = keys[1], argv[1]
   local key = run_key(base, id)
   local told = run_told(key)
   if not told then return false end
-  if told[1] == 'running' then run_lease(base, id, argv[2]) end
-  return { redis.call('HGET', key, 'fence'), run_stopped(base, id), told }
+  local fence = redis.call('HGET', key, 'fence')
+  local subject = redis.call('HGET', key, 'subject') or ''
+  local fits = (argv[3] == '' or argv[3] == fence) and (argv[4] == '' or argv[4] == 'of ' .. subject)
+  if told[1] == 'running' and fits then run_lease(base, id, argv[2]) end
+  return { fence, run_stopped(base, id), told }
 end
 
 -- run_describe: ARGV = id, fence, format. Answer: whether the run is the producer's.
