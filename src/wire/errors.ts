@@ -169,7 +169,7 @@ const TABLE = {
   run_incomplete: {
     status: 400,
     title: 'The body ended before the generation did',
-    advice: 'Its format has a word for the end. Without it, POST /v1/runs/{id}/end says so.',
+    advice: 'Its format has a word for the end, and that didn’t come.',
   },
   run_pending: {
     status: 409,

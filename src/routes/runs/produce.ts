@@ -5,6 +5,7 @@ import type { Body } from '../../plugins/bodies.js'
 import { LEASE_MS } from '../../runs/limits.js'
 import type { Producer } from '../../runs/producer.js'
 import { type Run, runChannel } from '../../runs/run.js'
+import type { Opened } from '../../runs/runs.js'
 import { type ErrorCode, SluiceError } from '../../wire/errors.js'
 import { DEFAULT_NAME } from '../../wire/event.js'
 import type { RouteContext } from '../context.js'
@@ -13,6 +14,8 @@ import { checkProducer, demandGenerate, idOf, runIdOf } from './common.js'
 import { carried, eventOf, keyOf } from './item.js'
 
 type Produce = FastifyRequest<{ Body: Body | undefined }>
+
+type KnownRun = Exclude<Opened, { readonly kind: 'unknown' }>
 
 /** A request whose body produces. */
 interface Upload {
@@ -40,9 +43,9 @@ export function produceRoutes(app: FastifyInstance, context: RouteContext): void
       const opened = await open(id, request)
       const done = hub.hold()
       try {
-        return 'run' in opened
-          ? await repeat(opened.run, upload)
-          : await produce(opened.producer, upload, reply)
+        return opened.kind === 'producing'
+          ? await produce(opened.producer, upload, reply)
+          : await repeat(opened.run, upload)
       } finally {
         done()
       }
@@ -50,19 +53,15 @@ export function produceRoutes(app: FastifyInstance, context: RouteContext): void
   )
 
   /** A producer that comes again goes on where the run stands; the one before it is shut out. */
-  async function open(
-    id: string,
-    request: FastifyRequest,
-  ): Promise<{ readonly producer: Producer } | { readonly run: Run }> {
+  async function open(id: string, request: FastifyRequest): Promise<KnownRun> {
     const { subject } = request.sluiceIdentity
     const begun = await runs.begin({ id, format: 'plain', subject })
-    if (begun.kind === 'producing') return begun
-    if (begun.kind === 'unknown') throw new SluiceError('run_ended')
-    checkProducer(begun.run, request)
-    if (begun.run.state !== 'running') return { run: begun.run }
-    const resumed = await runs.resume(id)
-    if (resumed.kind === 'unknown') throw new SluiceError('run_ended')
-    return resumed.kind === 'producing' ? resumed : { run: resumed.run }
+    if (begun.kind === 'exists') checkProducer(begun.run, request)
+    const running = begun.kind === 'exists' && begun.run.state === 'running'
+    const opened = running ? await runs.resume(id) : begun
+    // Ended and forgotten in between.
+    if (opened.kind === 'unknown') throw new SluiceError('run_ended')
+    return opened
   }
 
   async function produce(
