@@ -53,6 +53,7 @@ const METHODS = new Map([
   ['/v1/runs/:id/events', ['GET', 'HEAD', 'POST']],
   ['/v1/runs/:id/end', ['POST']],
   ['/v1/runs/:id/stop', ['POST']],
+  ['/v1/relay/:upstream/*', ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']],
   ['/healthz', ['GET', 'HEAD']],
   ['/readyz', ['GET', 'HEAD']],
 ])

@@ -10,6 +10,8 @@ import { channelOf } from './channel.js'
 export const MAX_ARRAY = 1_000
 
 const MEMBERS = new Set(['channel', 'name', 'data', 'key', 'ephemeral'])
+/** Characters of an idempotency key. */
+export const MAX_KEY_LENGTH = 200
 const KEY = /^[\x21-\x7e]{1,200}$/
 
 /** Where drafts come from: who sends them and how large their data may be. */

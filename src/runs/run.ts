@@ -33,8 +33,8 @@ export interface Run {
   readonly events: number
   /** Name of the upstream that it is relayed from. */
   readonly upstream?: string | undefined
-  /** Subject that began it: who may produce it. */
-  readonly subject?: string | undefined
+  /** Who began it, and may produce it: as callers are told apart, not only by subjects. */
+  readonly owner?: string | undefined
   readonly error?: RunFault | undefined
   /** All its text, once it has ended. */
   readonly text?: string | undefined

@@ -19,6 +19,8 @@ interface Running {
   /** ms since the epoch at which its lease is over. */
   leased: number
   stopped: boolean
+  /** By a producer that holds something open, rather than one that comes item by item. */
+  held: boolean
 }
 
 /** One that has ended, without its text. */
@@ -51,6 +53,7 @@ export function createMemoryRuns(options: MemoryRunsOptions = {}): RunStore {
 
   function takeOver(own: Running, leaseMs: number): void {
     own.fence++
+    own.held = true
     own.leased = now() + leaseMs
   }
 
@@ -62,16 +65,16 @@ export function createMemoryRuns(options: MemoryRunsOptions = {}): RunStore {
       tell = undefined
     },
 
-    async begin({ id, format, upstream, subject }, leaseMs) {
+    async begin({ id, format, upstream, owner, loose = false }, leaseMs) {
       const before = find(id)
       if (before !== undefined) return { kind: 'exists', run: before }
       const started = now()
       const run: Run = {
         ...{ id, state: 'running', started, ended: null, format, events: 0 },
         ...(upstream !== undefined && { upstream }),
-        ...(subject !== undefined && { subject }),
+        ...(owner !== undefined && { owner }),
       }
-      running.set(id, { run, fence: 1, leased: started + leaseMs, stopped: false })
+      running.set(id, { run, fence: 1, leased: started + leaseMs, stopped: false, held: !loose })
       return { kind: 'begun', run, fence: 1 }
     },
     async resume(id, leaseMs, format) {
@@ -99,8 +102,12 @@ export function createMemoryRuns(options: MemoryRunsOptions = {}): RunStore {
         const before = ended.get(id)
         return before && { ...before, stopped: false }
       }
-      const itsOwn = owner === undefined || owner.subject === own.run.subject
-      if (itsOwn && (fence ?? own.fence) === own.fence) own.leased = now() + leaseMs
+      const itsOwn = owner === undefined || owner === own.run.owner
+      if (itsOwn && (fence ?? own.fence) === own.fence) {
+        if (own.held) takeOver(own, leaseMs)
+        own.held = false
+        own.leased = now() + leaseMs
+      }
       return { run: own.run, fence: own.fence, stopped: own.stopped }
     },
     async describe(id, fence, format) {

@@ -71,8 +71,8 @@ export function createRedisRuns(
       stops.stop()
     },
 
-    async begin({ id, format, upstream, subject }, leaseMs) {
-      const fields = [format, writeField(upstream), writeField(subject)]
+    async begin({ id, format, upstream, owner, loose = false }, leaseMs) {
+      const fields = [format, writeField(upstream), writeField(owner), loose ? '' : 'held']
       const answer = await produce(id, 'run_begin', leaseMs, ...fields)
       const [fence, told] = answer as [string, Told]
       const run = readRun(id, told)
@@ -95,8 +95,7 @@ export function createRedisRuns(
       return standings
     },
     async touch(id, leaseMs, { fence = '', owner } = {}) {
-      const whose = owner === undefined ? '' : `of ${writeField(owner.subject)}`
-      const answer = await ask(id, 'run_touch', leaseMs, fence, whose)
+      const answer = await ask(id, 'run_touch', leaseMs, fence, writeField(owner))
       const [newest, stopped, told] = (answer ?? []) as [string?, number?, Told?]
       if (told === undefined) return undefined
       return { run: readRun(id, told), fence: Number(newest), stopped: stopped === 1 }

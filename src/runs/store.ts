@@ -28,7 +28,10 @@ export interface Beginning {
   readonly id: string
   readonly format: RunFormat
   readonly upstream?: string | undefined
-  readonly subject?: string | undefined
+  /** As it is compared with whoever comes to produce it. */
+  readonly owner?: string | undefined
+  /** Its producer comes item by item, and holds nothing open. Default false. */
+  readonly loose?: boolean
 }
 
 /** A producer's hold on a run. */
@@ -70,7 +73,7 @@ export interface Visitor {
   /** The fence that it says it has. Default: the newest, whichever that is. */
   readonly fence?: number | undefined
   /** Whose the run must be. Default: anybody's. */
-  readonly owner?: { readonly subject: string | undefined } | undefined
+  readonly owner?: string | undefined
 }
 
 /** A hold, and what its producer has to know. */
@@ -103,7 +106,8 @@ export interface RunStore {
   renew(holds: readonly Renewal[], leaseMs: number): Promise<readonly Standing[]>
   /**
    * Prolongs the lease of whoever produces a run, to `leaseMs` from now: for a producer that comes item
-   * by item, each perhaps to another gateway. A visitor whom it isn't prolongs nothing: what is refused
+   * by item, each perhaps to another gateway. One that holds the run is shut out by it, as by any other
+   * producer: it couldn't know of what the item says. A visitor whom it isn't prolongs nothing: what is refused
    * must not keep a run alive. Answers the run as it is, running or ended, with the fence of its last
    * producer; undefined: unknown.
    */

@@ -4,6 +4,7 @@ import { isRunId, type Run, runChannel } from '../../runs/run.js'
 import { SluiceError } from '../../wire/errors.js'
 import { formatPosition } from '../../wire/position.js'
 import type { RouteContext } from '../context.js'
+import { ownerOf } from '../events/admission.js'
 
 export interface RunParams {
   readonly id: string
@@ -25,7 +26,7 @@ export function checkedRunId(id: unknown, detail: string): string {
 
 /** Whether whoever calls may produce this run: it is whose it was when it began. */
 export function checkProducer(run: Run, request: FastifyRequest): void {
-  if (producesAny(request) || run.subject === request.sluiceIdentity.subject) return
+  if (producesAny(request) || run.owner === ownerOf(request.sluiceIdentity)) return
   throw new SluiceError('forbidden', { detail: 'The run is somebody else’s' })
 }
 
@@ -41,6 +42,13 @@ export function demandGenerate(
   id: string,
 ): void {
   access.demand(request.sluiceIdentity, 'generate', runChannel(id))
+}
+
+/** Throws where a run's events are gone that are asked for from the first one. */
+export async function demandEvents({ log }: RouteContext, run: Run): Promise<void> {
+  if (run.state === 'running' || run.events === 0) return
+  const info = await log.info(runChannel(run.id))
+  if ((info?.events ?? 0) === 0) throw new SluiceError('run_expired')
 }
 
 /** The document of a run. */

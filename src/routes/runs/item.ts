@@ -1,6 +1,6 @@
 /** An item of a run that is pushed: its name, its data, its key. */
 import type { FastifyRequest } from 'fastify'
-import { checkedKey } from '../../publish/drafts.js'
+import { checkedKey, MAX_KEY_LENGTH } from '../../publish/drafts.js'
 import type { RunEvent } from '../../runs/format.js'
 import { SluiceError } from '../../wire/errors.js'
 
@@ -29,4 +29,16 @@ export function eventOf({ name, data }: { name: string; data: string }): RunEven
 export function keyOf(request: FastifyRequest): string | undefined {
   const header = request.headers['idempotency-key'] as string | undefined
   return header === undefined ? undefined : checkedKey(header)
+}
+
+/** Characters that `/<number>` takes at most, which each item's key ends in. */
+const NUMBER = 10
+
+/** The key of a streamed body: judged before anything is begun, with room for the items' numbers. */
+export function uploadKeyOf(request: FastifyRequest): string | undefined {
+  const key = keyOf(request)
+  if (key === undefined || key.length <= MAX_KEY_LENGTH - NUMBER) return key
+  throw new SluiceError('key_invalid', {
+    advice: `Use 1–${MAX_KEY_LENGTH - NUMBER} visible ASCII characters: each item’s key is this one and its number.`,
+  })
 }

@@ -5,11 +5,12 @@ import type { Body } from '../../plugins/bodies.js'
 import { draftOf } from '../../publish/drafts.js'
 import { LEASE_MS } from '../../runs/limits.js'
 import { type Run, runChannel } from '../../runs/run.js'
-import type { Hold, Visitor } from '../../runs/store.js'
+import type { Hold } from '../../runs/store.js'
 import { SluiceError } from '../../wire/errors.js'
 import { DEFAULT_NAME } from '../../wire/event.js'
 import { readJson } from '../body.js'
 import type { RouteContext } from '../context.js'
+import { ownerOf } from '../events/admission.js'
 import { compileOptions, RunEndBody, RunEventOptions } from '../schemas.js'
 import { checkProducer, demandGenerate, idOf, producesAny, runIdOf, runJson } from './common.js'
 import { carried, itemData, keyOf } from './item.js'
@@ -53,9 +54,10 @@ export function itemRoutes(app: FastifyInstance, context: RouteContext): void {
     said: number | undefined,
     leaseMs: number,
   ): Promise<Hold> {
-    const { subject } = request.sluiceIdentity
-    const owner = producesAny(request) ? undefined : { subject }
-    const known = await runs.store.touch(id, leaseMs, { fence: said, owner } satisfies Visitor)
+    const owner = ownerOf(request.sluiceIdentity)
+    const known = await runs.store.touch(id, leaseMs, {
+      ...{ fence: said, owner: producesAny(request) ? undefined : owner },
+    })
     if (known !== undefined) {
       checkProducer(known.run, request)
       if (known.run.state !== 'running' || known.stopped) throw new SluiceError('run_ended')
@@ -67,7 +69,7 @@ export function itemRoutes(app: FastifyInstance, context: RouteContext): void {
       })
     }
     if (known !== undefined) return known
-    const begun = await runs.store.begin({ id, format: 'plain', subject }, leaseMs)
+    const begun = await runs.store.begin({ id, format: 'plain', owner, loose: true }, leaseMs)
     return begun.kind === 'begun' ? begun : hold(id, request, said, leaseMs)
   }
 

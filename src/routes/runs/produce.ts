@@ -9,9 +9,10 @@ import type { Opened } from '../../runs/runs.js'
 import { type ErrorCode, SluiceError } from '../../wire/errors.js'
 import { DEFAULT_NAME } from '../../wire/event.js'
 import type { RouteContext } from '../context.js'
+import { ownerOf } from '../events/admission.js'
 import { type Ingested, ingest } from '../events/ingest.js'
 import { checkProducer, demandGenerate, idOf, runIdOf } from './common.js'
-import { carried, eventOf, keyOf } from './item.js'
+import { carried, eventOf, uploadKeyOf } from './item.js'
 
 type Produce = FastifyRequest<{ Body: Body | undefined }>
 
@@ -38,7 +39,7 @@ export function produceRoutes(app: FastifyInstance, context: RouteContext): void
     async (request: Produce, reply) => {
       const id = runIdOf(request)
       demandGenerate(context, request, id)
-      const upload = { request, type: streamed(request.body), key: keyOf(request) }
+      const upload = { request, type: streamed(request.body), key: uploadKeyOf(request) }
       await access.spending.open(request.sluiceIdentity, request.ip)
       const opened = await open(id, request)
       const done = hub.hold()
@@ -54,8 +55,8 @@ export function produceRoutes(app: FastifyInstance, context: RouteContext): void
 
   /** A producer that comes again goes on where the run stands; the one before it is shut out. */
   async function open(id: string, request: FastifyRequest): Promise<KnownRun> {
-    const { subject } = request.sluiceIdentity
-    const begun = await runs.begin({ id, format: 'plain', subject })
+    const owner = ownerOf(request.sluiceIdentity)
+    const begun = await runs.begin({ id, format: 'plain', owner })
     if (begun.kind === 'exists') checkProducer(begun.run, request)
     const running = begun.kind === 'exists' && begun.run.state === 'running'
     const opened = running ? await runs.resume(id) : begun

@@ -1,17 +1,17 @@
 /** `GET /v1/runs/{id}` and `…/events`, `POST …/stop`: what a run is, what it says, its end. */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Identity } from '../../auth/identity.js'
-import { runChannel } from '../../runs/run.js'
+import { type Run, runChannel } from '../../runs/run.js'
 import { SluiceError } from '../../wire/errors.js'
 import type { RouteContext } from '../context.js'
 import { redeem } from '../events/admission.js'
 import { createAnswers } from '../events/answer.js'
 import { lastEventIdOf, publicSession, readSubscription } from '../events/request.js'
 import { RunReadOptions, RunTicketOptions, type SubscribeOptions } from '../schemas.js'
-import { runIdOf, runJson } from './common.js'
+import { demandEvents, runIdOf, runJson } from './common.js'
 
 export function readRoutes(app: FastifyInstance, context: RouteContext): void {
-  const { access, log, limits, runs } = context
+  const { access, log, limits, now, runs } = context
   const { answer, refuse } = createAnswers(context)
   const bounds = { partitions: log.partitions, maxChannels: limits.maxChannels }
 
@@ -25,7 +25,7 @@ export function readRoutes(app: FastifyInstance, context: RouteContext): void {
       const run = await runs.get(id)
       if (run === undefined) throw new SluiceError('run_unknown')
       reply.header('cache-control', 'no-store')
-      if (run.state !== 'running') return runJson(run)
+      if (run.state !== 'running') return runJson(withheld(run, identity) ? textless(run) : run)
       // Its producer says it now and then; the log knows it now.
       const held = (await log.info(runChannel(id)))?.events ?? 0
       return runJson({ ...run, events: Math.max(run.events, held) })
@@ -53,14 +53,17 @@ export function readRoutes(app: FastifyInstance, context: RouteContext): void {
     },
   })
 
+  /** Whether some of a run is older than what its reader may read. */
+  function withheld({ id, started }: Run, { rights }: Identity): boolean {
+    return rights.limitsHistory && rights.since(runChannel(id), now()) > started
+  }
+
   /** For those who may read it: whether there is something to read. */
   async function checkThere(id: string, cursor: string | undefined): Promise<void> {
     const run = await runs.get(id)
     if (run === undefined) throw new SluiceError('run_unknown')
     // With a cursor the log itself says what is missing.
-    if (run.state === 'running' || run.events === 0 || cursor !== undefined) return
-    const info = await log.info(runChannel(id))
-    if ((info?.events ?? 0) === 0) throw new SluiceError('run_expired')
+    if (cursor === undefined) await demandEvents(context, run)
   }
 
   // No body is read, whatever its type: `navigator.sendBeacon` chooses it itself.
@@ -74,9 +77,8 @@ export function readRoutes(app: FastifyInstance, context: RouteContext): void {
       access.demand(await whoCalls(request), 'stop', runChannel(id))
       const run = await runs.requestStop(id)
       if (run === undefined) throw new SluiceError('run_unknown')
-      if (run.state === 'running') return { ...runJson(run), stopping: true }
-      // With its text, as everywhere.
-      return runJson((await runs.get(id)) ?? run)
+      // Without its text: who may stop it needn't be who may read it.
+      return run.state === 'running' ? { ...runJson(run), stopping: true } : runJson(run)
     },
   )
 
@@ -87,4 +89,9 @@ export function readRoutes(app: FastifyInstance, context: RouteContext): void {
     if (ticket === undefined || session === undefined) return request.sluiceIdentity
     return (await redeem(access, ticket, publicSession(session), request)).identity
   }
+}
+
+/** What its events say isn't told by the back door. */
+function textless({ text: _, usage: __, ...run }: Run): Run {
+  return run
 }

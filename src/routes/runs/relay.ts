@@ -9,14 +9,16 @@
 import { randomBytes } from 'node:crypto'
 import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { SLOW_MS } from '../../hub/limits.js'
 import type { Body } from '../../plugins/bodies.js'
 import { toSluiceError } from '../../plugins/problems.js'
 import { checkedKey } from '../../publish/drafts.js'
 import { UpstreamFault } from '../../relay/faults.js'
 import { headersToCaller, hintOf, isEventStream, isForOperator } from '../../relay/headers.js'
 import { pump } from '../../relay/pump.js'
-import type { UpstreamAnswer, UpstreamClient } from '../../relay/request.js'
+import { inRealTime, type UpstreamAnswer, type UpstreamClient } from '../../relay/request.js'
 import { inSdkWords, sdkHeaders } from '../../relay/sdk-words.js'
+import { taking } from '../../relay/taking.js'
 import { find, type Target, type Upstreams } from '../../relay/upstreams.js'
 import { detectByHead } from '../../runs/formats.js'
 import { KEYED_MS } from '../../runs/limits.js'
@@ -27,7 +29,7 @@ import type { RouteContext } from '../context.js'
 import { ownerOf } from '../events/admission.js'
 import { createAnswers } from '../events/answer.js'
 import type { Subscription } from '../events/request.js'
-import { checkedRunId, demandGenerate } from './common.js'
+import { checkedRunId, demandEvents, demandGenerate } from './common.js'
 
 type RelayRequest = FastifyRequest<{ Params: { upstream: string }; Body: Body | undefined }>
 
@@ -53,6 +55,7 @@ export function relayRoutes(
   app.route<{ Params: { upstream: string }; Body: Body | undefined }>({
     method: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
     url: '/v1/relay/:upstream/*',
+    exposeHeadRoute: false,
     errorHandler: refuse,
     handler: relay,
   })
@@ -104,7 +107,10 @@ export function relayRoutes(
       if (key === undefined) throw new SluiceError('run_exists')
       const run = await runs.get(id)
       const there = run !== undefined && (run.state !== 'running' || (await hasSpoken(id)))
-      if (there) return readFrom(id, request, reply, {})
+      if (there) {
+        await demandEvents(context, run)
+        return readFrom(id, request, reply, {})
+      }
       // Its upstream hasn't answered yet; it may still turn out to be no stream, and then it is gone.
       if (performance.now() > deadline) throw new SluiceError('run_pending', { retryAfter: 5 })
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
@@ -121,8 +127,8 @@ export function relayRoutes(
     request: RelayRequest,
   ): Promise<Producer | undefined> {
     const { name, format = 'plain' } = target.upstream
-    const { subject } = request.sluiceIdentity
-    const begun = await runs.begin({ id, format, upstream: name, subject })
+    const owner = ownerOf(request.sluiceIdentity)
+    const begun = await runs.begin({ id, format, upstream: name, owner })
     return begun.kind === 'producing' ? begun.producer : undefined
   }
 
@@ -177,7 +183,7 @@ export function relayRoutes(
   function passThrough(
     answer: UpstreamAnswer,
     { upstream: { name }, path }: Target,
-    { method }: RelayRequest,
+    { method, ip, sluiceIdentity: identity }: RelayRequest,
     reply: FastifyReply,
     done: () => void,
   ): FastifyReply {
@@ -190,9 +196,19 @@ export function relayRoutes(
       logger.warn({ ...asked, status, hint }, 'relay: the upstream refuses the gateway')
       throw new SluiceError('upstream_refused')
     }
-    // A caller that leaves leaves this: an iterator that waits for its upstream can't be ended otherwise.
-    reply.raw.once('close', answer.abort)
-    const body = Readable.from(answer.body).once('close', () => {
+    // It holds a connection on both sides, as a stream does.
+    const leaveSeat = access.seats.take(identity, ip)
+    const { parts, over } = taking(answer.body, {
+      ...{ slowMs: SLOW_MS, later: inRealTime },
+      stuck: () => reply.raw.destroy(),
+    })
+    reply.raw.once('close', () => {
+      // A caller that leaves leaves this: an iterator that waits for its upstream can't be ended otherwise.
+      answer.abort()
+      over()
+      leaveSeat()
+    })
+    const body = Readable.from(parts).once('close', () => {
       answer.abort()
       done()
     })
@@ -235,17 +251,14 @@ export function relayRoutes(
   function targetOf(request: RelayRequest): Target {
     const name = request.params.upstream
     // As it came: what is compared with the list is what is sent.
-    const [, path] = splitOnce(request.raw.url ?? '', `/v1/relay/${name}`)
-    const target = find(upstreams, name, request.method, path ?? '')
+    const { url = '' } = request.raw
+    const base = `${app.prefix}/v1/relay/${name}`
+    if (!url.startsWith(`${base}/`)) throw new SluiceError('upstream_unknown')
+    const target = find(upstreams, name, request.method, url.slice(base.length))
     if (target === 'unknown') throw new SluiceError('upstream_unknown')
     if (target === 'not_allowed') throw new SluiceError('upstream_forbidden')
     return target
   }
-}
-
-function splitOnce(text: string, by: string): [string, string?] {
-  const at = text.indexOf(by)
-  return at < 0 ? [text] : [text.slice(0, at), text.slice(at + by.length)]
 }
 
 function chosenId(request: FastifyRequest): string | undefined {

@@ -1,7 +1,7 @@
 -- Runs: what is known of each generation, and who produces it. Each on the partition of its channel.
 --
---   B:rn:<id>   hash    state, started, ended, format, events, fence; as JSON upstream, subject, error,
---                       usage, text. Expires when it was asked to, after the run's end; a running one only
+--   B:rn:<id>   hash    state, started, ended, format, events, fence, held (where its producer doesn't come
+--                       item by item); as JSON upstream, owner, error, usage, text. Expires when it was asked to, after the run's end; a running one only
 --                       where nobody renews it for RUN_SAFETY, nor ends it
 --   B:rl        zset    id -> ms at which its producer's lease is over; those that run
 --   B:rs        zset    id -> ms at which it was told to stop; those that run
@@ -11,7 +11,7 @@
 
 -- What is told of a run. Its text is apart: it may be large, and few want it.
 local RUN_FIELDS =
-  { 'state', 'started', 'ended', 'format', 'events', 'upstream', 'subject', 'error', 'usage' }
+  { 'state', 'started', 'ended', 'format', 'events', 'upstream', 'owner', 'error', 'usage' }
 -- ms that a run is remembered without a sign of life and without a gateway that would end it.
 local RUN_SAFETY = 604800000
 
@@ -47,17 +47,17 @@ local function run_of(key, fence)
   return known[1]
 end
 
--- To the next producer. Answer: its fence.
+-- To the next producer, which holds it. Answer: its fence.
 local function run_take(base, id, ms)
   local key = run_key(base, id)
   local fence = text(tonumber(redis.call('HGET', key, 'fence')) + 1)
-  redis.call('HSET', key, 'fence', fence)
+  redis.call('HSET', key, 'fence', fence, 'held', '1')
   run_lease(base, id, ms)
   return fence
 end
 
--- run_begin: ARGV = id, ms of the lease, format, upstream, subject. Answer: fence or '' where there is such
--- a run, then what is told of it.
+-- run_begin: ARGV = id, ms of the lease, format, upstream, owner, 'held' or ''. Answer: fence or '' where there
+-- is such a run, then what is told of it.
 local function run_begin(keys, argv)
   local base, id = keys[1], argv[1]
   local key = run_key(base, id)
@@ -68,7 +68,8 @@ local function run_begin(keys, argv)
   redis.call('HSET', key, 'state', 'running', 'started', text(now()), 'format', argv[3], 'events', '0',
     'fence', '1')
   if argv[4] ~= '' then redis.call('HSET', key, 'upstream', argv[4]) end
-  if argv[5] ~= '' then redis.call('HSET', key, 'subject', argv[5]) end
+  if argv[5] ~= '' then redis.call('HSET', key, 'owner', argv[5]) end
+  if argv[6] ~= '' then redis.call('HSET', key, 'held', '1') end
   run_lease(base, id, argv[2])
   return { '1', run_told(key) }
 end
@@ -104,17 +105,21 @@ local function run_renew(keys, argv)
   return table.concat(standings)
 end
 
--- run_touch: ARGV = id, ms of the lease, the visitor's fence or '', 'of <subject>' or '' for anybody: whom it
--- isn't prolongs nothing. Answer: fence, whether it was told to stop, what is told; nil where there is none.
+-- run_touch: ARGV = id, ms of the lease, the visitor's fence or '', the owner or '' for anybody: a visitor that
+-- doesn't fit prolongs nothing, one that does takes the run over from whoever holds it. Answer: fence, whether
+-- it was told to stop, what is told; nil where there is none.
 local function run_touch(keys, argv)
   local base, id = keys[1], argv[1]
   local key = run_key(base, id)
   local told = run_told(key)
   if not told then return false end
-  local fence = redis.call('HGET', key, 'fence')
-  local subject = redis.call('HGET', key, 'subject') or ''
-  local fits = (argv[3] == '' or argv[3] == fence) and (argv[4] == '' or argv[4] == 'of ' .. subject)
-  if told[1] == 'running' and fits then run_lease(base, id, argv[2]) end
+  local fence, owner, held = unpack(redis.call('HMGET', key, 'fence', 'owner', 'held'))
+  local fits = (argv[3] == '' or argv[3] == fence) and (argv[4] == '' or argv[4] == owner)
+  if told[1] == 'running' and fits then
+    if held then fence = run_take(base, id, argv[2]) end
+    redis.call('HDEL', key, 'held')
+    run_lease(base, id, argv[2])
+  end
   return { fence, run_stopped(base, id), told }
 end
 
