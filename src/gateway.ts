@@ -30,12 +30,14 @@ import { publishRoutes } from './routes/events/publish.js'
 import { subscribeRoutes } from './routes/events/subscribe.js'
 import { healthRoutes } from './routes/health.js'
 import { revocationRoutes } from './routes/revocations.js'
+import { itemRoutes } from './routes/runs/items.js'
 import { produceRoutes } from './routes/runs/produce.js'
 import { readRoutes } from './routes/runs/read.js'
 import { relayRoutes } from './routes/runs/relay.js'
 import { validatorCompiler } from './routes/schemas.js'
 import { sessionRoutes } from './routes/sessions.js'
 import { ticketRoutes } from './routes/tickets.js'
+import { isRunChannel } from './runs/run.js'
 import { createRuns } from './runs/runs.js'
 import type { RunStore } from './runs/store.js'
 import { createMemoryRuns } from './runs/store-memory.js'
@@ -58,6 +60,7 @@ const METHODS = new Map([
   ['/v1/runs/:id/events', ['GET', 'HEAD', 'POST']],
   ['/v1/runs/:id/end', ['POST']],
   ['/v1/runs/:id/stop', ['POST']],
+  ['/v1/relay/:upstream/*', ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']],
   ['/healthz', ['GET', 'HEAD']],
   ['/readyz', ['GET', 'HEAD']],
 ])
@@ -70,6 +73,7 @@ const ROUTES = [
   sessionRoutes,
   revocationRoutes,
   produceRoutes,
+  itemRoutes,
   readRoutes,
   healthRoutes,
 ]
@@ -152,7 +156,11 @@ export const gatewayPlugin: FastifyPluginAsync<GatewayOptions> = async (app, opt
     ...{ log, heartbeatMs, maxAgeMs, maxStreams, now },
   })
   const publish = (drafts: readonly Draft[]) => hub.publish(drafts)
-  const runs = createRuns({ store: runStore, log, publish, logger, ...internals.runs })
+  const lasting = config.redisUrl !== undefined
+  const runs = createRuns({
+    ...{ store: runStore, log, publish, logger, lasting },
+    ...internals.runs,
+  })
   const documents = { ...store.documents, ...createTransactions(store.documents) }
   const sessions = createSessions({
     ...{ documents, hub, logger, partitions: log.partitions, partitionOf: log.partitionOf },
@@ -188,7 +196,8 @@ export const gatewayPlugin: FastifyPluginAsync<GatewayOptions> = async (app, opt
   // can still be told why it ends.
   app.addHook('preClose', async () => {
     draining = true
-    hub.drain()
+    // Whoever reads a run here has nowhere else to read it where it is gone with this process.
+    hub.drain(lasting ? undefined : isRunChannel)
     await Promise.all([ingest?.stop(), idle(hub, config.drainMs)])
     // What is still under way ends here, and readers are told how.
     await runs.stop()

@@ -33,6 +33,8 @@ export interface CutterOptions {
 
 /** Characters around the data of an event in the line that is put together: `data: `, and to spare. */
 const AROUND = 64
+/** Characters by which a line is known: a comment, an `id:`. */
+const LINE_START = 6
 
 export function createCutter({ maxEventBytes }: CutterOptions): Cutter {
   const decoder = new TextDecoder()
@@ -40,7 +42,8 @@ export function createCutter({ maxEventBytes }: CutterOptions): Cutter {
   let tooLarge = false
   let last: EventSourceMessage | undefined
   const withLf = createLineEnds()
-  let midLine = false
+  /** The beginning of the line that is unfinished; empty between two lines. */
+  let line = ''
 
   const parser = createParser({
     // In characters, of which no text has more than bytes. Stops what never becomes an event; what does
@@ -59,8 +62,10 @@ export function createCutter({ maxEventBytes }: CutterOptions): Cutter {
 
   function parse(decoded: string): void {
     if (decoded === '') return
-    midLine = !decoded.endsWith('\n') && !decoded.endsWith('\r')
-    parser.feed(withLf(decoded))
+    const text = withLf(decoded)
+    const begun = text.lastIndexOf('\n') + 1
+    line = ((begun > 0 ? '' : line) + text.slice(begun, begun + LINE_START)).slice(0, LINE_START)
+    parser.feed(text)
   }
 
   return {
@@ -75,10 +80,10 @@ export function createCutter({ maxEventBytes }: CutterOptions): Cutter {
     end() {
       if (tooLarge) return { broken: true }
       parse(decoder.decode())
-      if (midLine) return { broken: true }
-      // Something of an event is there if this makes one that isn't as empty as itself.
-      parser.feed('data\n\n')
-      return { broken: last?.data !== '' || last.event !== undefined || last.id !== undefined }
+      if (line !== '' && !/^(?::|id:|retry:)/.test(line)) return { broken: true }
+      // Something of an event is there if this makes one that isn't as empty as itself; an id alone is none.
+      parser.feed(line === '' ? 'data\n\n' : '\ndata\n\n')
+      return { broken: last?.data !== '' || last.event !== undefined }
     },
   }
 }

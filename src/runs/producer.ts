@@ -28,14 +28,21 @@ export type Finish =
   | { readonly as: 'error'; readonly fault: RunFault }
   | { readonly as: 'aborted' }
 
-/** Why nothing more is taken. */
-export type Ending = 'stopped' | 'lost'
+/** Why nothing more is taken. `moved`: this gateway shuts down, and another one takes the rest. */
+export type Ending = 'stopped' | 'lost' | 'moved'
 
 export interface Producer {
   readonly id: string
   readonly fence: number
   /** Events appended so far. */
   readonly events: number
+  /**
+   * Whether a body that ends here is whole: its format has said its end. Of `plain` nothing is known but
+   * that there is something.
+   */
+  readonly complete: boolean
+  /** Whoever sends it can go on by another gateway: a shutdown leaves it to its lease. Default false. */
+  movable: boolean
   /** Aborts with an `Ending`: somebody wants the run to end, or it is another's. */
   readonly signal: AbortSignal
   /**
@@ -127,6 +134,10 @@ export function createProducer(options: ProducerOptions): Producer {
     get events() {
       return events
     },
+    get complete() {
+      return format.name === 'plain' ? events > 0 : reading.end !== undefined
+    },
+    movable: false,
     signal: ending.signal,
     append,
     expect(name) {

@@ -17,6 +17,8 @@ export interface RunsOptions {
   readonly logger: Logger
   /** ms. Default: LEASE_MS. */
   readonly leaseMs?: number
+  /** Whether runs outlive this process, so that other gateways may go on with them. Default false. */
+  readonly lasting?: boolean
 }
 
 export type Opened =
@@ -27,7 +29,7 @@ export type Opened =
 
 export interface Runs {
   start(): Promise<void>
-  /** Says of all that are produced here that they have broken off. */
+  /** Says of all that are produced here that they have broken off, or move to another gateway. */
   stop(): Promise<void>
   /** Runs that are produced here. */
   readonly producing: number
@@ -44,7 +46,7 @@ const GONE = { code: 'producer_gone', message: 'Its producer is gone' }
 const SHUTDOWN = { code: 'gateway_shutdown', message: 'The gateway that produced it was shut down' }
 
 export function createRuns(options: RunsOptions): Runs {
-  const { store, log, publish, logger, leaseMs = LEASE_MS } = options
+  const { store, log, publish, logger, leaseMs = LEASE_MS, lasting = false } = options
   const own = new Map<string, Producer>()
   const timers: NodeJS.Timeout[] = []
   let sweeping = false
@@ -138,7 +140,11 @@ export function createRuns(options: RunsOptions): Runs {
     async stop() {
       for (const timer of timers) clearInterval(timer)
       const all = [...own.values()]
-      await Promise.allSettled(all.map((it) => it.finish({ as: 'error', fault: SHUTDOWN })))
+      await Promise.allSettled(
+        all.map((it) =>
+          lasting && it.movable ? it.tell('moved') : it.finish({ as: 'error', fault: SHUTDOWN }),
+        ),
+      )
       await store.stop()
     },
     async begin(beginning) {

@@ -19,6 +19,8 @@ interface Running {
   /** ms since the epoch at which its lease is over. */
   leased: number
   stopped: boolean
+  /** By a producer that holds something open, rather than one that comes item by item. */
+  held: boolean
 }
 
 /** One that has ended, without its text. */
@@ -55,7 +57,9 @@ export function createMemoryRuns(options: MemoryRunsOptions = {}): RunStore {
   }
 
   function takeOver(own: Running, leaseMs: number): void {
+    own.run = settled(own.run)
     own.fence++
+    own.held = true
     own.leased = now() + leaseMs
   }
 
@@ -67,18 +71,18 @@ export function createMemoryRuns(options: MemoryRunsOptions = {}): RunStore {
       tell = undefined
     },
 
-    async begin({ id, format, upstream, subject, key, pending }, leaseMs) {
+    async begin({ id, format, upstream, owner, key, pending, loose = false }, leaseMs) {
       const before = find(id)
       if (before !== undefined) return { kind: 'exists', run: before }
       const started = now()
       const run: Run = {
         ...{ id, state: 'running', started, ended: null, format, events: 0 },
         ...(upstream !== undefined && { upstream }),
-        ...(subject !== undefined && { subject }),
+        ...(owner !== undefined && { owner }),
         ...(key !== undefined && { key }),
         ...(pending === true && { pending }),
       }
-      running.set(id, { run, fence: 1, leased: started + leaseMs, stopped: false })
+      running.set(id, { run, fence: 1, leased: started + leaseMs, stopped: false, held: !loose })
       return { kind: 'begun', run, fence: 1 }
     },
     async resume(id, leaseMs, format) {
@@ -87,7 +91,6 @@ export function createMemoryRuns(options: MemoryRunsOptions = {}): RunStore {
         const run = find(id)
         return run === undefined ? { kind: 'unknown' } : { kind: 'ended', run }
       }
-      own.run = settled(own.run)
       if (format !== undefined && own.run.format === 'plain') own.run = { ...own.run, format }
       takeOver(own, leaseMs)
       return { kind: 'resumed', run: own.run, fence: own.fence }
@@ -101,13 +104,18 @@ export function createMemoryRuns(options: MemoryRunsOptions = {}): RunStore {
         return own.stopped ? 'stopped' : 'held'
       })
     },
-    async touch(id, leaseMs) {
+    async touch(id, leaseMs, { fence, owner } = {}) {
       const own = running.get(id)
       if (own === undefined) {
         const before = ended.get(id)
         return before && { ...before, stopped: false }
       }
-      own.leased = now() + leaseMs
+      const itsOwn = owner === undefined || owner === own.run.owner
+      if (itsOwn && (fence ?? own.fence) === own.fence) {
+        if (own.held) takeOver(own, leaseMs)
+        own.held = false
+        own.leased = now() + leaseMs
+      }
       return { run: own.run, fence: own.fence, stopped: own.stopped }
     },
     async describe(id, fence, format) {

@@ -72,9 +72,9 @@ export function createRedisRuns(
       stops.stop()
     },
 
-    async begin({ id, format, upstream, subject, key, pending }, leaseMs) {
-      const told = [upstream, subject, key, pending || undefined].map(writeField)
-      const fields = [format, ...told]
+    async begin({ id, format, upstream, owner, key, pending, loose = false }, leaseMs) {
+      const told = [upstream, owner, key, pending || undefined].map(writeField)
+      const fields = [format, loose ? '' : 'held', ...told]
       const answer = await produce(id, 'run_begin', leaseMs, ...fields)
       const [fence, known] = answer as [string, Told]
       const run = readRun(id, known)
@@ -96,11 +96,11 @@ export function createRedisRuns(
       for (const [place, standing] of answers.flat()) standings[place] = standing
       return standings
     },
-    async touch(id, leaseMs) {
-      const answer = await ask(id, 'run_touch', leaseMs)
-      const [fence, stopped, told] = (answer ?? []) as [string?, number?, Told?]
+    async touch(id, leaseMs, { fence = '', owner } = {}) {
+      const answer = await ask(id, 'run_touch', leaseMs, fence, writeField(owner))
+      const [newest, stopped, told] = (answer ?? []) as [string?, number?, Told?]
       if (told === undefined) return undefined
-      return { run: readRun(id, told), fence: Number(fence), stopped: stopped === 1 }
+      return { run: readRun(id, told), fence: Number(newest), stopped: stopped === 1 }
     },
     async describe(id, fence, format) {
       return (await ask(id, 'run_describe', fence, format)) === 1

@@ -100,11 +100,8 @@ function withCount(error: unknown, appended: number, duplicates: number): unknow
     // The producer broke off; there is hardly anybody left to tell.
     return new SluiceError('body_invalid', { cause: error, extensions: { appended, duplicates } })
   }
-  return new SluiceError(error.code, {
-    detail: `After ${appended + duplicates} events: ${error.message.replace(/\.$/, '')}`,
-    extensions: { ...error.extensions, appended, duplicates },
-    ...(error.retryAfter !== undefined && { retryAfter: error.retryAfter }),
-  })
+  const count = appended + duplicates
+  return error.of(`After ${count} event${count === 1 ? '' : 's'}`, { appended, duplicates })
 }
 
 /**

@@ -9,23 +9,27 @@
 import { randomBytes } from 'node:crypto'
 import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { SLOW_MS } from '../../hub/limits.js'
 import type { Body } from '../../plugins/bodies.js'
+import { toSluiceError } from '../../plugins/problems.js'
 import { checkedKey } from '../../publish/drafts.js'
 import { UpstreamFault } from '../../relay/faults.js'
-import { headersToCaller, isEventStream, isForOperator } from '../../relay/headers.js'
+import { headersToCaller, hintOf, isEventStream, isForOperator } from '../../relay/headers.js'
 import { pump } from '../../relay/pump.js'
-import type { UpstreamAnswer, UpstreamClient } from '../../relay/request.js'
+import { inRealTime, type UpstreamAnswer, type UpstreamClient } from '../../relay/request.js'
+import { inSdkWords, sdkHeaders } from '../../relay/sdk-words.js'
+import { taking } from '../../relay/taking.js'
 import { find, type Target, type Upstreams } from '../../relay/upstreams.js'
 import { detectByHead } from '../../runs/formats.js'
 import { KEYED_MS } from '../../runs/limits.js'
 import type { Producer } from '../../runs/producer.js'
-import { isRunId, runChannel } from '../../runs/run.js'
+import { runChannel } from '../../runs/run.js'
 import { SluiceError } from '../../wire/errors.js'
 import type { RouteContext } from '../context.js'
 import { ownerOf } from '../events/admission.js'
 import { createAnswers } from '../events/answer.js'
 import type { Subscription } from '../events/request.js'
-import { demandGenerate } from './common.js'
+import { checkedRunId, demandEvents, demandGenerate } from './common.js'
 
 type RelayRequest = FastifyRequest<{ Params: { upstream: string }; Body: Body | undefined }>
 
@@ -51,8 +55,24 @@ export function relayRoutes(
   app.route<{ Params: { upstream: string }; Body: Body | undefined }>({
     method: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
     url: '/v1/relay/:upstream/*',
+    exposeHeadRoute: false,
+    errorHandler: refuse,
     handler: relay,
   })
+  for (const url of ['/v1/relay', '/v1/relay/:upstream']) {
+    app.all(url, { errorHandler: refuse }, () => {
+      throw new SluiceError('not_found', {
+        advice: 'The relay is /v1/relay/{upstream}/{path}, e.g. /v1/relay/openai/v1/responses.',
+      })
+    })
+  }
+
+  /** Whoever comes by an SDK hears it in the SDK's words. */
+  function refuse(error: unknown, _request: FastifyRequest, reply: FastifyReply): never {
+    const problem = inSdkWords(toSluiceError(error, logger))
+    reply.headers(sdkHeaders(problem))
+    throw problem
+  }
 
   async function relay(request: RelayRequest, reply: FastifyReply): Promise<FastifyReply> {
     const chosen = chosenId(request)
@@ -87,7 +107,10 @@ export function relayRoutes(
       if (key === undefined) throw new SluiceError('run_exists')
       const run = await runs.get(id)
       const there = run !== undefined && (run.state !== 'running' || (await hasSpoken(id)))
-      if (there) return readFrom(id, request, reply, {})
+      if (there) {
+        await demandEvents(context, run)
+        return readFrom(id, request, reply, {})
+      }
       // Its upstream hasn't answered yet; it may still turn out to be no stream, and then it is gone.
       if (performance.now() > deadline) throw new SluiceError('run_pending', { retryAfter: 5 })
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
@@ -104,8 +127,8 @@ export function relayRoutes(
     request: RelayRequest,
   ): Promise<Producer | undefined> {
     const { name, format = 'plain' } = target.upstream
-    const { subject } = request.sluiceIdentity
-    const begun = await runs.begin({ id, format, upstream: name, subject })
+    const owner = ownerOf(request.sluiceIdentity)
+    const begun = await runs.begin({ id, format, upstream: name, owner })
     return begun.kind === 'producing' ? begun.producer : undefined
   }
 
@@ -123,7 +146,7 @@ export function relayRoutes(
       answer = await open(target, request)
       if (answer.status !== 200 || !isEventStream(answer.headers)) {
         await producer?.discard()
-        return passThrough(answer, reply, done)
+        return passThrough(answer, target, request, reply, done)
       }
       producer ??= await begin(target, id, request)
       if (producer === undefined) {
@@ -159,22 +182,38 @@ export function relayRoutes(
   /** `done`: it has passed, or nobody takes it any more. */
   function passThrough(
     answer: UpstreamAnswer,
+    { upstream: { name }, path }: Target,
+    { method, ip, sluiceIdentity: identity }: RelayRequest,
     reply: FastifyReply,
     done: () => void,
   ): FastifyReply {
-    if (isForOperator(answer.status)) {
+    const { status } = answer
+    if (isForOperator(status)) {
       answer.abort()
-      logger.warn({ status: answer.status }, 'relay: the upstream refuses the gateway')
-      throw new SluiceError('upstream_failed')
+      // Without the query, which may hold what is nobody's to read.
+      const asked = { upstream: name, method, path: path.split('?', 1)[0] }
+      const hint = hintOf(status, name)
+      logger.warn({ ...asked, status, hint }, 'relay: the upstream refuses the gateway')
+      throw new SluiceError('upstream_refused')
     }
-    // A caller that leaves leaves this: an iterator that waits for its upstream can't be ended otherwise.
-    reply.raw.once('close', answer.abort)
-    const body = Readable.from(answer.body).once('close', () => {
+    // It holds a connection on both sides, as a stream does.
+    const leaveSeat = access.seats.take(identity, ip)
+    const { parts, over } = taking(answer.body, {
+      ...{ slowMs: SLOW_MS, later: inRealTime },
+      stuck: () => reply.raw.destroy(),
+    })
+    reply.raw.once('close', () => {
+      // A caller that leaves leaves this: an iterator that waits for its upstream can't be ended otherwise.
+      answer.abort()
+      over()
+      leaveSeat()
+    })
+    const body = Readable.from(parts).once('close', () => {
       answer.abort()
       done()
     })
     return reply
-      .code(answer.status)
+      .code(status)
       .headers({ 'cache-control': 'no-store', ...headersToCaller(answer.headers) })
       .send(body)
   }
@@ -213,24 +252,20 @@ export function relayRoutes(
   function targetOf(request: RelayRequest): Target {
     const name = request.params.upstream
     // As it came: what is compared with the list is what is sent.
-    const [, path] = splitOnce(request.raw.url ?? '', `/v1/relay/${name}`)
-    const target = find(upstreams, name, request.method, path ?? '')
+    const { url = '' } = request.raw
+    const base = `${app.prefix}/v1/relay/${name}`
+    if (!url.startsWith(`${base}/`)) throw new SluiceError('upstream_unknown')
+    const target = find(upstreams, name, request.method, url.slice(base.length))
     if (target === 'unknown') throw new SluiceError('upstream_unknown')
     if (target === 'not_allowed') throw new SluiceError('upstream_forbidden')
     return target
   }
 }
 
-function splitOnce(text: string, by: string): [string, string?] {
-  const at = text.indexOf(by)
-  return at < 0 ? [text] : [text.slice(0, at), text.slice(at + by.length)]
-}
-
 function chosenId(request: FastifyRequest): string | undefined {
   const id = request.headers['sluice-run']
   if (id === undefined) return undefined
-  if (typeof id === 'string' && isRunId(id)) return id
-  throw new SluiceError('channel_invalid', { detail: 'Sluice-Run is not the id of a run' })
+  return checkedRunId(id, 'Sluice-Run is not the id of a run')
 }
 
 /** Its subject's by its name, where that can stand in one: granted by `run:{sub}:*`. */

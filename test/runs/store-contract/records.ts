@@ -3,7 +3,7 @@ import { begin, DONE, KEEP, LEASE, resume } from '../store-subject.js'
 
 export function records(promised: Promised): void {
   promised('a run is what was said when it began, on any gateway', async (t, { one, other }) => {
-    const by = { upstream: 'main', subject: 'alice', key: 'k' }
+    const by = { upstream: 'main', owner: 'alice', key: 'k' }
     const said = { id: 'a', format: 'anthropic', ...by } as const
     const begun = await one.begin(said, LEASE)
     const { started } = begun.run
@@ -25,7 +25,7 @@ export function records(promised: Promised): void {
     const answers = await Promise.all(
       Array.from({ length: 40 }, (_, i) => {
         const store = i % 2 === 0 ? one : other
-        return store.begin({ id: 'a', format: 'plain', subject: `s${i}` }, LEASE)
+        return store.begin({ id: 'a', format: 'plain', owner: `s${i}` }, LEASE)
       }),
     )
     const begun = answers.filter(({ kind }) => kind === 'begun')
@@ -109,11 +109,11 @@ export function records(promised: Promised): void {
   promised('whatever characters it has comes back as it was', async (t, { one, other }) => {
     for (const [i, text] of ['', '\0\n\u001f"', 'ä\u{1f600}', '\ud800', 'null', '%s'].entries()) {
       const id = `r${i}`
-      const begun = await one.begin({ id, format: 'plain', upstream: text, subject: text }, LEASE)
-      t.match(begun, { run: { upstream: text, subject: text } })
+      const begun = await one.begin({ id, format: 'plain', upstream: text, owner: text }, LEASE)
+      t.match(begun, { run: { upstream: text, owner: text } })
       const end = { state: 'error', events: 1, text, error: { code: text, message: text } } as const
       await one.finish(id, 1, end, KEEP)
-      t.match(await other.get(id), { ...end, upstream: text, subject: text })
+      t.match(await other.get(id), { ...end, upstream: text, owner: text })
     }
   })
 
