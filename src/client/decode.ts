@@ -50,8 +50,7 @@ export function createDecoder(): Decoder {
     return false
   }
 
-  function control(name: string, json: string): void {
-    const data: unknown = JSON.parse(json)
+  function control(name: string, data: unknown): void {
     if (name === 'stream.ready') {
       const ready = data as ControlData['stream.ready']
       heartbeat = ready.heartbeat
@@ -83,11 +82,13 @@ export function createDecoder(): Decoder {
     // parser would pass over it.
     if (block.id) cursor = block.id
     const name = block.event ?? 'message'
-    if (name.startsWith('stream.')) {
-      control(name, block.data)
+    const envelope = JSON.parse(block.data)
+    // By its name alone, an event of whoever may publish would steer the stream. All events have a time,
+    // no control event has.
+    if (name.startsWith('stream.') && envelope.time === undefined) {
+      control(name, envelope)
       return
     }
-    const envelope = JSON.parse(block.data)
     if (isDouble(envelope.channel, envelope.id)) return
     ended.delete(envelope.channel)
     items.push({

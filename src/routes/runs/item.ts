@@ -3,13 +3,19 @@ import type { FastifyRequest } from 'fastify'
 import { checkedKey, MAX_KEY_LENGTH } from '../../publish/drafts.js'
 import type { RunEvent } from '../../runs/format.js'
 import { SluiceError } from '../../wire/errors.js'
+import { isCarried, isServerName } from '../../wire/event.js'
 
-/** Any name that an `event:` line carries: also `error`, which formats use. */
-const UNCARRIED = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}]/u
-
+/** Any name that an `event:` line carries, also `error`, which formats use; but for the server's own. */
 export function carried(name: string): string {
-  if (name.length > 0 && name.length <= 100 && !UNCARRIED.test(name)) return name
-  throw new SluiceError('event_invalid', { detail: '"name" has 1–100 characters, none a control' })
+  if (!isCarried(name)) {
+    const detail = '"name" has 1–100 characters, none a control'
+    throw new SluiceError('event_invalid', { detail })
+  }
+  if (!isServerName(name)) return name
+  const beginning = name.slice(0, name.indexOf('.') + 1)
+  throw new SluiceError('event_invalid', {
+    detail: `"name": names beginning with "${beginning}" belong to the server`,
+  })
 }
 
 /** A string is what it says; anything else stays the JSON text that came. */
