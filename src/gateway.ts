@@ -5,9 +5,14 @@ import type { Shared } from './auth/shared.js'
 import { createSharedMemory } from './auth/shared-memory.js'
 import { createSharedRedis } from './auth/shared-redis.js'
 import { type Config, createRetention, isLocked } from './config.js'
+import type { Documents } from './documents/documents.js'
+import { createMemoryDocuments } from './documents/memory.js'
+import { createRedisDocuments } from './documents/redis.js'
+import { createTransactions } from './documents/transact.js'
 import { type PeerWatchOptions, watchPeers } from './http/dead-peers.js'
 import { createHub, type Hub } from './hub/hub.js'
 import { startIngest } from './ingest/ingest.js'
+import { SESSION_MS } from './limits.js'
 import type { Draft, Log } from './log/log.js'
 import { createMemoryLog } from './log/memory.js'
 import type { Intake } from './log/redis/intake.js'
@@ -37,6 +42,7 @@ import { createRuns } from './runs/runs.js'
 import type { RunStore } from './runs/store.js'
 import { createMemoryRuns } from './runs/store-memory.js'
 import { createRedisRuns } from './runs/store-redis.js'
+import { createSessions } from './sessions/live.js'
 import type { Question } from './workers/messages.js'
 import { noSiblings, type Siblings } from './workers/siblings.js'
 
@@ -47,6 +53,7 @@ const METHODS = new Map([
   ['/v1/channels', ['GET', 'HEAD', 'DELETE']],
   ['/v1/channels/close', ['POST']],
   ['/v1/tickets', ['POST']],
+  ['/v1/sessions', ['PATCH']],
   ['/v1/sessions/token', ['POST']],
   ['/v1/revocations', ['GET', 'HEAD', 'POST', 'DELETE']],
   ['/v1/runs/:id', ['GET', 'HEAD', 'PUT']],
@@ -95,6 +102,7 @@ interface Store {
   /** What gateways agree on beside the log. */
   readonly shared: Shared
   readonly runs: RunStore
+  readonly documents: Documents
   /** For publishers that speak to the store itself. */
   readonly intake?: Intake
 }
@@ -114,10 +122,14 @@ function createStore(
     })
     const shared = createSharedRedis(log.intake, { logger })
     const runs = createRedisRuns(log.intake, { logger })
-    return { log, shared, runs, ...(config.ingest && { intake: log.intake }) }
+    const documents = createRedisDocuments(log.intake)
+    return { log, shared, runs, documents, ...(config.ingest && { intake: log.intake }) }
   }
   const log = createMemoryLog({ partitions, retentionFor, limitBytes: memoryLimitBytes })
-  return { log, shared: createSharedMemory({ now }), runs: createMemoryRuns({ now }) }
+  return {
+    ...{ log, shared: createSharedMemory({ now }), runs: createMemoryRuns({ now }) },
+    documents: createMemoryDocuments(log, { now }),
+  }
 }
 
 /** How often a shutdown looks whether everybody has gone, in ms. */
@@ -137,7 +149,8 @@ export const gatewayPlugin: FastifyPluginAsync<GatewayOptions> = async (app, opt
   const { heartbeatMs, maxAgeMs, maxStreams, maxChannels, maxEventBytes } = config
   const { uploadIdleMs, maxUploadBytes } = config
   const now = internals.now ?? Date.now
-  const { log, shared, runs: runStore, intake } = createStore(config, logger, settingsTold, now)
+  const store = createStore(config, logger, settingsTold, now)
+  const { log, shared, runs: runStore, intake } = store
   const access = createAccess({ settings: config, locked: isLocked(config), shared, logger, now })
   const hub = createHub({
     ...{ log, heartbeatMs, maxAgeMs, maxStreams, now },
@@ -147,6 +160,13 @@ export const gatewayPlugin: FastifyPluginAsync<GatewayOptions> = async (app, opt
   const runs = createRuns({
     ...{ store: runStore, log, publish, logger, lasting },
     ...internals.runs,
+  })
+  const documents = { ...store.documents, ...createTransactions(store.documents) }
+  const sessions = createSessions({
+    ...{ documents, hub, logger, partitions: log.partitions, partitionOf: log.partitionOf },
+    claim: (session, owner) => shared.claimSession(session, owner, SESSION_MS),
+    stands: async () => true,
+    occupy: () => () => {},
   })
   const peers = watchPeers(
     internals.peers ?? {
@@ -204,7 +224,7 @@ export const gatewayPlugin: FastifyPluginAsync<GatewayOptions> = async (app, opt
     confirm: access.locked ? confirm : undefined,
   })
   const context: RouteContext = {
-    ...{ hub, log, access, runs, shared, now, logger },
+    ...{ hub, log, access, runs, shared, sessions, now, logger },
     limits: { maxChannels, maxEventBytes, uploadIdleMs, maxUploadBytes },
     draining: () => draining,
     async total(question) {

@@ -29,6 +29,9 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'auth/': ['log/', 'limits.ts', 'logger.ts', 'node:', 'jose', 'ioredis', ...SEAM],
   // Generations: what is built on channels.
   'runs/': ['auth/', 'log/', 'limits.ts', 'logger.ts', 'node:', 'ioredis', ...SEAM],
+  // Small shared state, on memory or beside the log's Redis, and whose connections live here.
+  'documents/': ['log/', 'node:', ...SEAM],
+  'members/': ['documents/', 'logger.ts', 'node:', ...SEAM],
   'relay/': ['auth/', 'runs/', 'limits.ts', 'logger.ts', 'node:', 'eventsource-parser', ...SEAM],
   'limits.ts': [],
   'logger.ts': [],
@@ -43,7 +46,10 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   // HTTP.
   'http/': ['hub/', 'limits.ts', 'metrics.ts', 'node:', ...SEAM],
   'plugins/': ['auth/', 'config.ts', 'config/', ...DOMAIN, ...WEB],
+  // Which channels a stream has beside those of its URL.
+  'sessions/': ['documents/', 'hub/', 'logger.ts', 'node:', ...SEAM],
   'routes/': [
+    'sessions/',
     'runs/',
     'relay/',
     'auth/',
@@ -57,7 +63,11 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   ],
   // The parts put together.
   'gateway.ts': [
+    'documents/',
+    'sessions/',
     'auth/',
+    'documents/',
+    'members/',
     'runs/',
     'relay/',
     'config.ts',

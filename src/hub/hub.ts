@@ -7,10 +7,10 @@ import { randomBytes } from 'node:crypto'
 import type { Draft, Entry, Log, LogListener, Receipt } from '../log/log.js'
 import type { EphemeralEvent } from '../wire/event.js'
 import type { Format } from '../wire/sse.js'
-import { Channel } from './channel.js'
+import { Channel, type Waiter } from './channel.js'
 import type { Feed } from './feed.js'
 import { IDLE_CHANNEL_MS, OPENING_MS, PAGE_BUDGET } from './limits.js'
-import { type From, type Origin, type Reach, resolveOrigins } from './origin.js'
+import { type From, type Origin, type Reach, resolveOrigins, type Starts } from './origin.js'
 import { createPageBudget } from './pages.js'
 import { createPoller, type Poll, type PollAnswer } from './poll.js'
 import { createReader } from './reader.js'
@@ -41,8 +41,14 @@ export interface Opening {
   readonly presented?: string | undefined
   /** How far back may be read. Default: as far as there is something. */
   readonly reach?: Reach | undefined
+  /** Channels, among the others, that begin at a place of their own. */
+  readonly starts?: Starts | undefined
+  /** Blocks of control events without an id, to be told right after `stream.ready`. */
+  readonly greetings?: readonly string[] | undefined
   /** The stream is over, however it came to that; called once, of each opening that gave a stream. */
   readonly onClosed?: (() => void) | undefined
+  /** A gap on a channel was told. */
+  readonly onGap?: ((channel: string) => void) | undefined
 }
 
 /** How an opening went. */
@@ -67,6 +73,15 @@ export interface Hub {
   publish(drafts: readonly Draft[]): Promise<Receipt[]>
   /** Rejects where the log can't be asked. */
   openStream(opening: Opening): Promise<Opened>
+  /** Puts channels on a stream that is open, each from its place on. Resolves once nothing of them can be missed. */
+  join(stream: Stream, starts: Starts): Promise<void>
+  /** Takes channels off a stream; those that it had. Where none is left it is for the caller to end it. */
+  leave(stream: Stream, channels: readonly string[], reason: string): readonly string[]
+  /**
+   * Hears of news on a channel until the answer is called; resolves once none can be missed. It may be
+   * called without any: after a lost connection, say.
+   */
+  watch(channel: string, wake: Waiter): Promise<() => void>
   poll(poll: Poll): Promise<PollAnswer>
   /** Streams that read a channel on this node. */
   subscribers(channel: string): number
@@ -274,18 +289,20 @@ export function createHub(options: HubOptions): Hub {
 
   async function openStream(wanted: Opening) {
     const { channels: names, from, format, session, presented, reach, onClosed } = wanted
+    const { starts, greetings = [], onGap } = wanted
     opening++
     try {
-      const origins = await resolveOrigins(log, names, from, reach)
-      const feeds = (origin: Origin) =>
-        origin.channels.map((channel) => use(channel).feed(format, budget))
+      const origins = await resolveOrigins(log, names, from, reach, starts)
+      const feeds = (origin: Origin) => feedsOf(origin, format)
       now = clock()
       const stream = new Stream(host, origins, feeds, {
         format,
         session: session ?? randomBytes(16).toString('base64url'),
         resumed: 'cursor' in from,
         presented,
+        greetings,
         onClosed,
+        onGap,
       })
       streams.add(stream)
       await withinTime(stream.prepare(), OPENING_MS)
@@ -300,6 +317,54 @@ export function createHub(options: HubOptions): Hub {
       return { kind: 'stream', stream } as const
     } finally {
       opening--
+    }
+  }
+
+  function feedsOf({ channels: names }: Origin, format: Format): Feed[] {
+    return names.map((name) => use(name).feed(format, budget))
+  }
+
+  async function join(stream: Stream, starts: Starts): Promise<void> {
+    const names = [...starts.keys()].filter((name) => !stream.channels.includes(name))
+    const origins = await resolveOrigins(log, names, { from: 'latest' }, undefined, starts)
+    // Nothing that comes from here on may be missed, also where the stream is slow to read it.
+    await Promise.all(names.map((name) => use(name).follow()))
+    now = clock()
+    for (const origin of origins) stream.join(origin, feedsOf(origin, stream.format))
+    // It may have gone meanwhile.
+    if (!streams.has(stream)) for (const name of names) settle(use(name))
+  }
+
+  function leave(stream: Stream, names: readonly string[], reason: string): readonly string[] {
+    const left = names.filter((name) => stream.leave(name, reason))
+    for (const name of left) settle(use(name))
+    return left
+  }
+
+  async function watch(name: string, wake: Waiter): Promise<() => void> {
+    const channel = use(name)
+    let { generation } = channel
+    const waiter: Waiter = (event) => {
+      wake(event)
+      if (channel.generation === generation) return
+      // What came while nothing was heard has told nobody.
+      generation = channel.generation
+      channel.follow().then(
+        () => wake(undefined),
+        () => {},
+      )
+    }
+    channel.waiters.add(waiter)
+    const stop = () => {
+      channel.waiters.delete(waiter)
+      settle(channel)
+    }
+    try {
+      await channel.follow()
+      return stop
+    } catch (error) {
+      stop()
+      throw error
     }
   }
 
@@ -347,6 +412,9 @@ export function createHub(options: HubOptions): Hub {
       }
     },
     openStream,
+    join,
+    leave,
+    watch,
     poll: poller.poll,
     subscribers: (channel) => channels.get(channel)?.subscribers ?? 0,
     start() {

@@ -27,7 +27,7 @@ export interface Origin {
   readonly position: Position
   /** For each channel the order after which it is wanted, where that is later than the position. */
   readonly starts: readonly number[]
-  /** Told for every channel, before anything else: the cursor can't be followed from where it stood. */
+  /** Told for every channel of `lost`, before anything else: the cursor can't be followed from where it stood. */
   readonly gap:
     | {
         readonly reason: GapReason
@@ -40,7 +40,14 @@ export interface Origin {
   readonly floors?: readonly number[]
   /** Told once, as gaps. */
   readonly withheld?: readonly Withheld[]
+  /** Channels that the gap is told of. Default: all. */
+  readonly lost?: readonly string[]
 }
+
+/** Channels that begin at a place of their own, whatever the others' cursor says. */
+export type Starts = ReadonlyMap<string, Position>
+
+const NO_STARTS: Starts = new Map()
 
 /** Channels by partition, each once, in the order given. */
 export function byPartition(log: Log, channels: readonly string[]): Map<number, string[]> {
@@ -54,23 +61,56 @@ export function byPartition(log: Log, channels: readonly string[]): Map<number, 
   return groups
 }
 
-/** Resolves a beginning; `reach`: how far back may be read. Rejects where the log can't be asked. */
+/**
+ * Resolves a beginning; `reach`: how far back may be read; `starts`: channels (among the others) that begin
+ * elsewhere. Rejects where the log can't be asked.
+ */
 export function resolveOrigins(
   log: Log,
   channels: readonly string[],
   from: From,
   reach?: Reach,
+  starts: Starts = NO_STARTS,
 ): Promise<Origin[]> {
   const groups = [...byPartition(log, channels)]
   return Promise.all(
     groups.map(async ([partition, group]) => {
       const resumes = 'cursor' in from
-      const origin = resumes
-        ? await fromCursor(log, partition, group, from.cursor.get(partition))
-        : await fromStart(log, partition, group, from)
-      return reach === undefined ? origin : restrict(log, origin, reach, resumes)
+      const common = group.filter((channel) => !starts.has(channel))
+      const usual = async () => {
+        const origin = resumes
+          ? await fromCursor(log, partition, common, from.cursor.get(partition))
+          : await fromStart(log, partition, common, from)
+        return reach === undefined ? origin : restrict(log, origin, reach, resumes)
+      }
+      const others = group.flatMap((channel) => {
+        const start = starts.get(channel)
+        return start === undefined ? [] : fromPosition(log, partition, [channel], start)
+      })
+      const origins = await Promise.all(common.length > 0 ? [usual(), ...others] : others)
+      return origins.reduce(together)
     }),
   )
+}
+
+/** Two beginnings in one partition as one: the earlier position, and places of their own for whoever begins later. */
+function together(a: Origin, b: Origin): Origin {
+  const position = a.position.order <= b.position.order ? a.position : b.position
+  const startsOf = ({ channels, starts, position: own }: Origin) =>
+    channels.map((_, i) => Math.max(own.order, starts[i] ?? 0))
+  const floorsOf = ({ channels, floors }: Origin) => floors ?? channels.map(() => 0)
+  const lostOf = ({ gap, lost, channels }: Origin) => (gap === undefined ? [] : (lost ?? channels))
+  const floored = a.floors !== undefined || b.floors !== undefined
+  return {
+    partition: a.partition,
+    channels: [...a.channels, ...b.channels],
+    position,
+    starts: [...startsOf(a), ...startsOf(b)],
+    gap: a.gap ?? b.gap,
+    lost: [...lostOf(a), ...lostOf(b)],
+    withheld: [...(a.withheld ?? []), ...(b.withheld ?? [])],
+    ...(floored && { floors: [...floorsOf(a), ...floorsOf(b)] }),
+  }
 }
 
 /**

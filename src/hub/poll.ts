@@ -9,7 +9,14 @@ import type { EphemeralEvent } from '../wire/event.js'
 import type { Position } from '../wire/position.js'
 import type { Channel } from './channel.js'
 import { RETRY_MS } from './limits.js'
-import { type From, fromPosition, type Origin, type Reach, resolveOrigins } from './origin.js'
+import {
+  type From,
+  fromPosition,
+  type Origin,
+  type Reach,
+  resolveOrigins,
+  type Starts,
+} from './origin.js'
 import { gapData, placeAfter } from './stream.js'
 
 export interface Poll {
@@ -21,6 +28,8 @@ export interface Poll {
   readonly limit: number
   /** How far back may be read. Default: as far as there is something. */
   readonly reach?: Reach | undefined
+  /** Channels, among the others, that begin at a place of their own. */
+  readonly starts?: Starts | undefined
   /** The client has gone away. */
   readonly signal?: AbortSignal | undefined
 }
@@ -76,7 +85,7 @@ export function createPoller({ log, use, random }: PollerOptions): Poller {
   let draining = false
 
   async function poll(wanted: Poll): Promise<PollAnswer> {
-    const { channels, from, waitMs, limit, reach, signal } = wanted
+    const { channels, from, waitMs, limit, reach, signal, starts } = wanted
     const deadline = Date.now() + waitMs
     const control: Control[] = []
     let places: Place[] = []
@@ -84,9 +93,9 @@ export function createPoller({ log, use, random }: PollerOptions): Poller {
       places = origins.map(({ partition, channels, position, starts, floors = [] }) => {
         return { partition, channels, position, starts, floors }
       })
-      for (const { channels, gap } of origins) {
+      for (const { channels, gap, lost = channels } of origins) {
         if (gap === undefined) continue
-        for (const channel of channels) {
+        for (const channel of lost) {
           const data = gapData(channel, gap.after, placeAfter(gap.floor), gap.reason)
           control.push({ event: 'stream.gap', data })
         }
@@ -99,7 +108,7 @@ export function createPoller({ log, use, random }: PollerOptions): Poller {
     const ear = listen(waitMs > 0 ? channels : [], signal)
     try {
       let lineage = ear.lineage()
-      begin(await resolveOrigins(log, channels, from, reach))
+      begin(await resolveOrigins(log, channels, from, reach, starts))
       for (;;) {
         const news = ear.news()
         await ear.ready()

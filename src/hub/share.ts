@@ -30,7 +30,7 @@ const NO_GAPS: readonly PendingGap[] = []
 export class Share {
   readonly stream: Stream
   readonly partition: number
-  readonly feeds: readonly Feed[]
+  feeds: readonly Feed[]
   /** Where it stands: everything up to here, on all its channels, has been written. */
   order: number
   tag: number
@@ -60,16 +60,24 @@ export class Share {
     this.feeds = feeds
     this.order = origin.position.order
     this.tag = origin.position.tag
-    for (const [i, start] of origin.starts.entries()) {
-      if (start > this.order) this.#readFrom(feeds[i]!, start)
-    }
-    this.#restrict(origin)
-    for (const feed of feeds) feed.subscriptions.add(this)
+    this.#begin(origin, feeds)
   }
 
-  #restrict({ floors, withheld = [] }: Origin): void {
-    if (floors !== undefined)
-      this.#floors = new Map(this.feeds.map((feed, i) => [feed, floors[i]!]))
+  /** Channels begin, at their places in the origin. */
+  #begin(origin: Origin, feeds: readonly Feed[]): void {
+    for (const [i, feed] of feeds.entries()) {
+      const start = Math.max(origin.position.order, origin.starts[i] ?? 0)
+      if (start !== this.order) this.#readFrom(feed, start)
+      feed.subscriptions.add(this)
+    }
+    this.#restrict(origin, feeds)
+  }
+
+  #restrict({ floors, withheld = [] }: Origin, feeds: readonly Feed[]): void {
+    if (floors !== undefined) {
+      this.#floors ??= new Map()
+      for (const [i, feed] of feeds.entries()) this.#floors.set(feed, floors[i]!)
+    }
     for (const { channel, after, floor } of withheld) {
       const feed = this.feeds.find((it) => it.channel.name === channel)!
       this.#gaps = [...this.#gaps, { feed, reason: 'withheld', after, floor }]
@@ -93,10 +101,27 @@ export class Share {
     return this.phase === 'closed'
   }
 
+  /** Takes channels in while it lives. */
+  join(origin: Origin, feeds: readonly Feed[]): void {
+    if (this.#closed) return
+    this.feeds = [...this.feeds, ...feeds]
+    this.#begin(origin, feeds)
+    this.stream.tellOriginGap(origin)
+    this.fallBehind(undefined, undefined)
+  }
+
+  /** Lets a channel go. */
+  leave(feed: Feed): void {
+    this.feeds = this.feeds.filter((it) => it !== feed)
+    feed.subscriptions.delete(this)
+    this.#gaps = this.#gaps.filter((gap) => gap.feed !== feed)
+    for (const places of [this.#elsewhere, this.#floors, this.#ended]) places?.delete(feed)
+  }
+
   /** Order after which a channel is wanted next. */
   at(feed: Feed): number {
     const order = this.#elsewhere?.get(feed) ?? this.order
-    return this.#floors === undefined ? order : Math.max(order, this.#floors.get(feed)!)
+    return this.#floors === undefined ? order : Math.max(order, this.#floors.get(feed) ?? 0)
   }
 
   /** Asks the log for what pages don't hold, once. Rejects where it doesn't answer. */
@@ -254,6 +279,8 @@ export class Share {
     for (const [i, gap] of gaps.entries()) {
       if (gap === undefined) continue
       const feed = missing[i]!
+      // It was let go while the log was asked.
+      if (!this.feeds.includes(feed)) continue
       const own = afters[i] === this.order ? this.position : { order: afters[i]!, tag: this.tag }
       const after = gap.since ?? own
       this.#gaps = [...this.#gaps, { feed, reason: gap.reason, after, floor: gap.floor }]

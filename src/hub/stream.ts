@@ -39,13 +39,18 @@ export interface StreamOptions {
   readonly resumed: boolean
   /** The cursor that was presented, as it came. */
   readonly presented: string | undefined
+  /** Blocks without an id that are told right after `stream.ready`. */
+  readonly greetings: readonly string[]
   /** Called once, when it is over. */
   readonly onClosed: (() => void) | undefined
+  /** A gap on a channel was told. */
+  readonly onGap: ((channel: string) => void) | undefined
 }
 
 export class Stream implements SinkOwner {
   readonly format: Format
-  readonly shares: readonly Share[]
+  /** One for each partition that its channels live in; they come and go with their channels. */
+  shares: readonly Share[]
   /** The sink takes no more. */
   full = false
 
@@ -55,11 +60,15 @@ export class Stream implements SinkOwner {
   #origins: readonly Origin[]
   readonly #born: number
   readonly #onClosed: (() => void) | undefined
+  readonly #onGap: ((channel: string) => void) | undefined
   #sink: Sink | undefined
   #lastWrite: number
   #fullSince = 0
   #liveTold = false
   #closed = false
+  #onceLive: (() => void)[] | undefined
+  /** What is to be told once there is room for it. */
+  #owed: Map<string, () => string> | undefined
   /** When the stream said goodbye, in ms; it is destroyed a while after. */
   #leaving = 0
 
@@ -74,6 +83,7 @@ export class Stream implements SinkOwner {
     this.#origins = origins
     this.#born = host.now
     this.#onClosed = options.onClosed
+    this.#onGap = options.onGap
     this.#lastWrite = host.now
     this.format = options.format
     this.shares = origins.map((origin) => new Share(this, origin, feeds(origin)))
@@ -111,6 +121,7 @@ export class Stream implements SinkOwner {
     this.#options = undefined
     this.#origins = []
     for (const share of this.shares) this.pump(share)
+    this.#tellOwed()
     sink.uncork()
   }
 
@@ -133,6 +144,70 @@ export class Stream implements SinkOwner {
 
   verified(partition: number): Position {
     return this.#host.verified(partition)
+  }
+
+  // ── channels that come and go while it lives ──
+
+  /** Names of its channels. */
+  get channels(): string[] {
+    return this.shares.flatMap(({ feeds }) => feeds.map(({ channel }) => channel.name))
+  }
+
+  /**
+   * Takes channels in, each from its place in `origin` on, which may lie before what was written of the
+   * others: their events then come late rather than never, and the cursor goes back with them.
+   */
+  join(origin: Origin, feeds: readonly Feed[]): void {
+    if (this.#closed) return
+    const share = this.shares.find(({ partition }) => partition === origin.partition)
+    if (share !== undefined) {
+      share.join(origin, feeds)
+      return
+    }
+    const fresh = new Share(this, origin, feeds)
+    this.shares = [...this.shares, fresh]
+    if (this.full) fresh.happen('full')
+    this.tellOriginGap(origin)
+    this.pump(fresh)
+  }
+
+  /** Lets a channel go, and says why; false: it has none of that name. */
+  leave(name: string, reason: string): boolean {
+    for (const share of this.shares) {
+      const feed = share.feeds.find(({ channel }) => channel.name === name)
+      if (feed === undefined) continue
+      share.leave(feed)
+      // The last one stays: the cursor is its position.
+      if (share.feeds.length === 0 && this.shares.length > 1) {
+        share.close()
+        this.shares = this.shares.filter((it) => it !== share)
+      }
+      this.tell(`stream.end ${name}`, () =>
+        namedBlock('stream.end', { channel: name, reason }, undefined),
+      )
+      return true
+    }
+    return false
+  }
+
+  /**
+   * Tells something that moves no cursor. Where the socket is full it is written, and asked for, once it
+   * drains; of several under one key the last.
+   */
+  tell(key: string, block: () => string): void {
+    if (this.#closed || this.#leaving !== 0 || this.format === 'raw') return
+    if (this.#sink !== undefined && !this.full) {
+      this.#write(chunk(block()))
+      return
+    }
+    this.#owed ??= new Map()
+    this.#owed.set(key, block)
+  }
+
+  #tellOwed(): void {
+    const owed = this.#owed
+    this.#owed = undefined
+    for (const [key, block] of owed ?? []) this.tell(key, block)
   }
 
   // ── what its shares write ──
@@ -175,6 +250,7 @@ export class Stream implements SinkOwner {
     }
     const next = feed.firstAfter(floor.order) ?? placeAfter(floor)
     this.#control('stream.gap', gapData(feed.channel.name, after, next, reason), this.cursor)
+    this.#onGap?.(feed.channel.name)
   }
 
   tellEnd(feed: Feed, end: End): void {
@@ -187,11 +263,29 @@ export class Stream implements SinkOwner {
     this.#control('stream.end', data, this.cursor)
   }
 
+  get #live(): boolean {
+    return this.shares.every((share) => share.phase === 'live')
+  }
+
   /** A share has caught up. */
   onLive(): void {
-    if (this.#liveTold || !this.shares.every((share) => share.phase === 'live')) return
-    this.#liveTold = true
-    this.#control('stream.live', { cursor: this.cursor }, this.cursor)
+    if (!this.#live) return
+    if (!this.#liveTold) {
+      this.#liveTold = true
+      this.#control('stream.live', { cursor: this.cursor }, this.cursor)
+    }
+    const waiting = this.#onceLive
+    this.#onceLive = undefined
+    for (const tell of waiting ?? []) tell()
+  }
+
+  /** Calls back once everything that there is has been written: now, or when it is next so. */
+  onceLive(tell: () => void): void {
+    if (this.#liveTold && this.#live) tell()
+    else {
+      this.#onceLive ??= []
+      this.#onceLive.push(tell)
+    }
   }
 
   /** A share has told the end of all its channels. */
@@ -265,6 +359,8 @@ export class Stream implements SinkOwner {
   drained(): void {
     if (!this.full) return
     this.full = false
+    this.#tellOwed()
+    if (this.full) return
     for (const share of this.shares) {
       if (share.phase === 'closed') continue
       share.happen('drained')
@@ -273,7 +369,7 @@ export class Stream implements SinkOwner {
     }
   }
 
-  #tellReady({ session, resumed, presented }: StreamOptions): void {
+  #tellReady({ session, resumed, presented, greetings }: StreamOptions): void {
     const cursor = presented ?? this.cursor
     const retry = retryLine(RETRY_MS * (0.5 + this.#host.random()))
     if (this.format === 'raw') {
@@ -283,21 +379,22 @@ export class Stream implements SinkOwner {
     const channels = this.#origins.flatMap((origin) => origin.channels)
     const heartbeat = this.#host.heartbeatMs
     const ready = { session, cursor, resumed, heartbeat, channels }
-    this.#write(chunk(retry + this.#block('stream.ready', ready, cursor)))
+    this.#write(chunk(retry + this.#block('stream.ready', ready, cursor) + greetings.join('')))
   }
 
   /** A cursor that can't be followed: told for every channel; only the last moves the cursor, so that a cut in between repeats them all. */
-  tellOriginGap({ gap, channels }: Origin): void {
+  tellOriginGap({ gap, channels, lost = channels }: Origin): void {
     if (gap === undefined) return
     if (this.format === 'raw') {
       this.destroy()
       return
     }
-    const blocks = channels.map((channel, i) => {
+    const blocks = lost.map((channel, i) => {
       const data = gapData(channel, gap.after, placeAfter(gap.floor), gap.reason)
-      return this.#block('stream.gap', data, i === channels.length - 1 ? this.cursor : undefined)
+      return this.#block('stream.gap', data, i === lost.length - 1 ? this.cursor : undefined)
     })
     this.#write(chunk(blocks.join('')))
+    if (this.#onGap !== undefined) for (const channel of lost) this.#onGap(channel)
   }
 
   #control<N extends ControlName>(name: N, data: ControlData[N], id: string): void {

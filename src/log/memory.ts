@@ -40,6 +40,14 @@ export interface MemoryLogOptions {
   readonly tag?: number
 }
 
+/** The log, and what only this one can do: there is nobody to wait for. */
+export interface MemoryLog extends Log {
+  /** `append`, done when it returns. Throws where the group is refused; then nothing has changed. */
+  appendNow(group: readonly Draft[]): Receipt[]
+  /** `delete`, done when it returns. */
+  deleteNow(channel: string): boolean
+}
+
 /** How often expired events and forgotten channels are swept out, in ms. Reads never depend on it. */
 const SWEEP_MS = 30_000
 
@@ -58,7 +66,7 @@ function ownText(text: string): string {
   return Buffer.from(text, 'utf8').toString('utf8')
 }
 
-export function createMemoryLog(options: MemoryLogOptions): Log {
+export function createMemoryLog(options: MemoryLogOptions): MemoryLog {
   const now = options.now ?? Date.now
   const process = options.tag ?? randomInt(1, PROCESS_TAGS)
   const count = options.partitions ?? 1
@@ -236,7 +244,23 @@ export function createMemoryLog(options: MemoryLogOptions): Log {
     fences.raise(channel, fence)
   }
 
+  function appendNow(group: readonly Draft[]): Receipt[] {
+    refuse(group)
+    const time = now()
+    return group.map((draft) => appendOne(draft, time))
+  }
+
+  function deleteNow(channel: string): boolean {
+    const shelf = shelves.get(channel)
+    if (shelf === undefined || (shelf.held === 0 && shelf.end === undefined)) return false
+    bytes -= shelf.clear()
+    if (followed.has(channel)) listener?.deleted(channel, shelf.head)
+    return true
+  }
+
   return {
+    appendNow,
+    deleteNow,
     partitions: count,
     partitionOf: (channel) => partitionOf(channel, count),
 
@@ -251,11 +275,7 @@ export function createMemoryLog(options: MemoryLogOptions): Log {
     },
     fault: () => undefined,
 
-    async append(group) {
-      refuse(group)
-      const time = now()
-      return group.map((draft) => appendOne(draft, time))
-    },
+    append: async (group) => appendNow(group),
 
     async close(channel, reason, fence) {
       if (fence !== undefined) admit(channel, fence)
@@ -278,13 +298,7 @@ export function createMemoryLog(options: MemoryLogOptions): Log {
       admit(channel, fence)
     },
 
-    async delete(channel) {
-      const shelf = shelves.get(channel)
-      if (shelf === undefined || (shelf.held === 0 && shelf.end === undefined)) return false
-      bytes -= shelf.clear()
-      if (followed.has(channel)) listener?.deleted(channel, shelf.head)
-      return true
-    },
+    delete: async (channel) => deleteNow(channel),
 
     async read(partition, requests, limit): Promise<ReadResult> {
       const snapshot = at(partition, partitions[partition]!.last)

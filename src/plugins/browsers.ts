@@ -40,7 +40,7 @@ export async function registerBrowsers(
     // The one origin by name: credentials forbid "*".
     origin: (origin, answer) => answer(null, origin !== undefined && allowed(origin)),
     credentials: true,
-    methods: ['GET', 'HEAD', 'POST', 'DELETE', 'PUT'],
+    methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
     exposedHeaders: ['Location', 'Retry-After', 'Link', 'Sluice-Run'],
     maxAge: MAX_AGE,
     // An OPTIONS that isn't a preflight would get a text of the library's own.

@@ -10,6 +10,7 @@
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
 import type { RunEvent } from '../runs/format.js'
 import { DEFAULT_NAME } from '../wire/event.js'
+import { createLineEnds } from '../wire/line-ends.js'
 import { UpstreamFault } from './faults.js'
 
 /** What came of a part of the body. */
@@ -34,16 +35,13 @@ export interface CutterOptions {
 const AROUND = 64
 /** Characters by which a line is known: a comment, an `id:`. */
 const LINE_START = 6
-const CR = 13
-const LF = 10
 
 export function createCutter({ maxEventBytes }: CutterOptions): Cutter {
   const decoder = new TextDecoder()
   let events: RunEvent[] = []
   let tooLarge = false
   let last: EventSourceMessage | undefined
-  /** The last character was a CR: an LF after it belongs to it. */
-  let afterCr = false
+  const withLf = createLineEnds()
   /** The beginning of the line that is unfinished; empty between two lines. */
   let line = ''
 
@@ -64,12 +62,10 @@ export function createCutter({ maxEventBytes }: CutterOptions): Cutter {
 
   function parse(decoded: string): void {
     if (decoded === '') return
-    const text = afterCr && decoded.charCodeAt(0) === LF ? decoded.slice(1) : decoded
-    afterCr = decoded.charCodeAt(decoded.length - 1) === CR
-    const begun = Math.max(text.lastIndexOf('\n'), text.lastIndexOf('\r')) + 1
+    const text = withLf(decoded)
+    const begun = text.lastIndexOf('\n') + 1
     line = ((begun > 0 ? '' : line) + text.slice(begun, begun + LINE_START)).slice(0, LINE_START)
-    // The parser waits behind a CR for its LF, and an event that ends in one would come with the next.
-    parser.feed(afterCr ? `${text}\n` : text)
+    parser.feed(text)
   }
 
   return {

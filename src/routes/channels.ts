@@ -2,7 +2,7 @@
 import type { FastifyInstance } from 'fastify'
 import { OPTIONS_BYTES } from '../limits.js'
 import type { Body } from '../plugins/bodies.js'
-import { channelOf } from '../publish/channel.js'
+import { readableChannel } from '../publish/channel.js'
 import { publishableChannel } from '../publish/drafts.js'
 import { formatPosition, type Position } from '../wire/position.js'
 import { readJson } from './body.js'
@@ -15,7 +15,7 @@ export function channelRoutes(app: FastifyInstance, context: RouteContext): void
   const schema = { querystring: OneChannel }
 
   app.get<{ Querystring: OneChannel }>('/v1/channels', { schema }, async (request, reply) => {
-    const channel = channelOf(request.query.channel)
+    const channel = readableChannel(request.query.channel)
     await access.spending.open(request.sluiceIdentity, request.ip)
     // As for a reader: how many read it is not for whom the hook keeps out.
     await access.admit(request.sluiceIdentity, 'subscribe', [channel], request.ip)

@@ -5,6 +5,7 @@ import type { Hub } from '../hub/hub.js'
 import type { Log } from '../log/log.js'
 import type { Logger } from '../logger.js'
 import type { Runs } from '../runs/runs.js'
+import type { LiveSessions } from '../sessions/live.js'
 import type { Count, Question } from '../workers/messages.js'
 
 export interface RouteContext {
@@ -13,6 +14,7 @@ export interface RouteContext {
   readonly access: Access
   readonly runs: Runs
   readonly shared: Shared
+  readonly sessions: LiveSessions
   /** Milliseconds since the epoch. */
   readonly now: () => number
   readonly logger: Logger

@@ -52,6 +52,16 @@ export const SubscribeOptions = Type.Object(
 )
 export type SubscribeOptions = Static<typeof SubscribeOptions>
 
+/** Body of a change to a session's channels. */
+export const SessionChangeBody = Type.Object(
+  {
+    add: Type.Optional(Type.Array(Channel, { description: 'Channels to be added' })),
+    remove: Type.Optional(Type.Array(Channel, { description: 'Channels to be taken away' })),
+  },
+  strict,
+)
+export type SessionChangeBody = Static<typeof SessionChangeBody>
+
 /** Options of a publish request. */
 export const PublishOptions = Type.Object(
   {

@@ -1,21 +1,67 @@
-/** `POST /v1/sessions/token`: a fresh token for a stream that goes on. */
+/** `/v1/sessions`: what a stream has while it goes on: channels, and a token. */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { Identity } from '../auth/identity.js'
 import { writeIdentity } from '../auth/passport.js'
 import { checkRevoked } from '../auth/revocations.js'
-import { OPTIONS_BYTES, SESSION_MS } from '../limits.js'
+import { byPartition } from '../hub/origin.js'
+import { CHANNELS_BYTES, OPTIONS_BYTES, SESSION_MS } from '../limits.js'
 import type { Body } from '../plugins/bodies.js'
+import { readableChannel } from '../publish/channel.js'
 import { SluiceError } from '../wire/errors.js'
+import type { Position } from '../wire/position.js'
 import { readJson } from './body.js'
 import type { RouteContext } from './context.js'
 import { ownerOf, redeem } from './events/admission.js'
 import { publicSession } from './events/request.js'
-import { compileOptions, RenewalBody, SESSION_PATTERN } from './schemas.js'
+import { compileOptions, RenewalBody, SESSION_PATTERN, SessionChangeBody } from './schemas.js'
 
 const SESSION = new RegExp(SESSION_PATTERN)
 
 export function sessionRoutes(app: FastifyInstance, context: RouteContext): void {
-  const { access, shared } = context
+  const { access, shared, sessions, log, limits } = context
   const check = compileOptions(RenewalBody)
+  const checkChange = compileOptions(SessionChangeBody)
+
+  app.patch<{ Body: Body | undefined }>(
+    '/v1/sessions',
+    { bodyLimit: CHANNELS_BYTES },
+    async (request, reply) => {
+      const session = sessionOf(request)
+      const body = readJson<SessionChangeBody>(request.body, checkChange) ?? {}
+      const remove = channelsOf(body.remove)
+      const add = channelsOf(body.add).filter((channel) => !remove.includes(channel))
+      if (add.length > limits.maxChannels) throw new SluiceError('channels_too_many')
+      const { sluiceIdentity: identity } = request
+      await access.spending.open(identity, request.ip)
+      checkRevoked(access.revocations, identity, session)
+      await checkOwner(session, identity)
+      if (add.length > 0) await access.admit(identity, 'subscribe', add, request.ip)
+      // The moment of joining: what is published from here on is the stream's.
+      const at = await positionsOf(add)
+      const { live, channels } = await sessions.alter(session, { add, remove }, at)
+      reply.code(live ? 200 : 202).header('cache-control', 'no-store')
+      return { session, channels, live }
+    },
+  )
+
+  async function positionsOf(channels: readonly string[]): Promise<ReadonlyMap<string, Position>> {
+    const groups = [...byPartition(log, channels)]
+    const positions = await Promise.all(
+      groups.map(async ([partition, names]) => {
+        const { position } = await log.seek(partition, names, { from: 'latest' })
+        return names.map((name) => [name, position] as const)
+      }),
+    )
+    return new Map(positions.flat())
+  }
+
+  /** A session is whose it was when it began. */
+  async function checkOwner(session: string, identity: Identity): Promise<string> {
+    const owner = await shared.sessionOwner(session)
+    if (owner === undefined) throw new SluiceError('session_unknown')
+    if (owner !== ownerOf(identity)) throw new SluiceError('session_foreign')
+    return owner
+  }
 
   app.post<{ Body: Body | undefined }>(
     '/v1/sessions/token',
@@ -30,9 +76,7 @@ export function sessionRoutes(app: FastifyInstance, context: RouteContext): void
       if (identity.kind === 'anonymous') throw new SluiceError('token_missing')
       await access.spending.open(identity, request.ip)
       checkRevoked(access.revocations, identity, session)
-      const owner = await shared.sessionOwner(session)
-      if (owner === undefined) throw new SluiceError('session_unknown')
-      if (owner !== ownerOf(identity)) throw new SluiceError('session_foreign')
+      const owner = await checkOwner(session, identity)
       // A stream may go on for longer than a session is remembered.
       await shared.claimSession(session, owner, SESSION_MS)
       // For the reconnects of an EventSource, whose URL holds the old ticket for ever.
@@ -45,8 +89,13 @@ export function sessionRoutes(app: FastifyInstance, context: RouteContext): void
   )
 }
 
+/** The channels that a body names, checked, each once. */
+function channelsOf(names: readonly string[] = []): string[] {
+  return [...new Set(names.map((name) => readableChannel(name)))]
+}
+
 /** The public id of the session in the header. */
-function sessionOf({ headers }: FastifyRequest): string {
+export function sessionOf({ headers }: FastifyRequest): string {
   const secret = headers['sluice-session']
   if (typeof secret === 'string' && SESSION.test(secret)) return publicSession(secret)
   throw new SluiceError('option_invalid', {

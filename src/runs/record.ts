@@ -4,7 +4,7 @@ import type { Run, RunFormat, RunState } from './run.js'
 /** In the order of RUN_FIELDS. */
 export type Told = readonly (string | null)[]
 
-const OPTIONAL = ['upstream', 'owner', 'error', 'usage'] as const
+const OPTIONAL = ['upstream', 'owner', 'error', 'usage', 'key', 'pending'] as const
 
 /**
  * JSON, also of strings: an owner may hold lone surrogates, which would all become one character on

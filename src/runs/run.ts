@@ -35,6 +35,10 @@ export interface Run {
   readonly upstream?: string | undefined
   /** Who began it, and may produce it: as callers are told apart, not only by subjects. */
   readonly owner?: string | undefined
+  /** The idempotency key that it was begun under, as `RunStore.keyed` knows it. */
+  readonly key?: string | undefined
+  /** It is yet to be seen whether it comes to be. Left out once it has. */
+  readonly pending?: true | undefined
   readonly error?: RunFault | undefined
   /** All its text, once it has ended. */
   readonly text?: string | undefined

@@ -51,7 +51,13 @@ export function createMemoryRuns(options: MemoryRunsOptions = {}): RunStore {
     return text === undefined ? run : { ...run, text }
   }
 
+  /** It has come to be. */
+  function settled({ pending: _, ...run }: Run): Run {
+    return run
+  }
+
   function takeOver(own: Running, leaseMs: number): void {
+    own.run = settled(own.run)
     own.fence++
     own.held = true
     own.leased = now() + leaseMs
@@ -65,7 +71,7 @@ export function createMemoryRuns(options: MemoryRunsOptions = {}): RunStore {
       tell = undefined
     },
 
-    async begin({ id, format, upstream, owner, loose = false }, leaseMs) {
+    async begin({ id, format, upstream, owner, key, pending, loose = false }, leaseMs) {
       const before = find(id)
       if (before !== undefined) return { kind: 'exists', run: before }
       const started = now()
@@ -73,6 +79,8 @@ export function createMemoryRuns(options: MemoryRunsOptions = {}): RunStore {
         ...{ id, state: 'running', started, ended: null, format, events: 0 },
         ...(upstream !== undefined && { upstream }),
         ...(owner !== undefined && { owner }),
+        ...(key !== undefined && { key }),
+        ...(pending === true && { pending }),
       }
       running.set(id, { run, fence: 1, leased: started + leaseMs, stopped: false, held: !loose })
       return { kind: 'begun', run, fence: 1 }
@@ -91,7 +99,7 @@ export function createMemoryRuns(options: MemoryRunsOptions = {}): RunStore {
       return holds.map(({ id, fence, events }): Standing => {
         const own = held(id, fence)
         if (own === undefined) return 'lost'
-        own.run = { ...own.run, events }
+        own.run = { ...(events > 0 ? settled(own.run) : own.run), events }
         own.leased = now() + leaseMs
         return own.stopped ? 'stopped' : 'held'
       })
@@ -112,8 +120,11 @@ export function createMemoryRuns(options: MemoryRunsOptions = {}): RunStore {
     },
     async describe(id, fence, format) {
       const own = held(id, fence)
-      if (own !== undefined) own.run = { ...own.run, format }
+      if (own !== undefined) own.run = { ...settled(own.run), format }
       return own !== undefined
+    },
+    async forget(id, fence) {
+      return held(id, fence) !== undefined && running.delete(id)
     },
 
     async finish(id, fence, { text, error, usage, state, events }, keepMs) {
@@ -122,7 +133,7 @@ export function createMemoryRuns(options: MemoryRunsOptions = {}): RunStore {
       const own = held(id, fence)
       if (own === undefined) return undefined
       const run: Run = {
-        ...{ ...own.run, state, events, ended: Math.max(now(), own.run.started) },
+        ...{ ...settled(own.run), state, events, ended: Math.max(now(), own.run.started) },
         ...(error !== undefined && { error }),
         ...(usage !== undefined && { usage }),
       }

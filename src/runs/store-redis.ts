@@ -2,10 +2,11 @@
  * The records of runs on Redis, each on the partition of its channel: what is said of a run and what is
  * appended to it go to the same master, and are lost together or not at all.
  */
+
+import { answersOf, type Page, pagesOf, takeFromAll } from '../log/parts.js'
 import type { Argument, FunctionName } from '../log/redis/functions.js'
 import type { Intake } from '../log/redis/intake.js'
 import type { Logger } from '../logger.js'
-import { answersOf, type Page, pagesOf, takeFromAll } from './parts.js'
 import { readRun, type Told, writeField } from './record.js'
 import { runChannel } from './run.js'
 import { createStops } from './stops.js'
@@ -71,11 +72,12 @@ export function createRedisRuns(
       stops.stop()
     },
 
-    async begin({ id, format, upstream, owner, loose = false }, leaseMs) {
-      const fields = [format, writeField(upstream), writeField(owner), loose ? '' : 'held']
+    async begin({ id, format, upstream, owner, key, pending, loose = false }, leaseMs) {
+      const told = [upstream, owner, key, pending || undefined].map(writeField)
+      const fields = [format, loose ? '' : 'held', ...told]
       const answer = await produce(id, 'run_begin', leaseMs, ...fields)
-      const [fence, told] = answer as [string, Told]
-      const run = readRun(id, told)
+      const [fence, known] = answer as [string, Told]
+      const run = readRun(id, known)
       return fence === '' ? { kind: 'exists', run } : { kind: 'begun', run, fence: Number(fence) }
     },
     async resume(id, leaseMs, format = 'plain') {
@@ -102,6 +104,9 @@ export function createRedisRuns(
     },
     async describe(id, fence, format) {
       return (await ask(id, 'run_describe', fence, format)) === 1
+    },
+    async forget(id, fence) {
+      return (await ask(id, 'run_forget', fence)) === 1
     },
 
     async finish(id, fence, { state, events, error, usage, text }, keepMs) {

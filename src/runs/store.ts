@@ -32,6 +32,10 @@ export interface Beginning {
   readonly owner?: string | undefined
   /** Its producer comes item by item, and holds nothing open. Default false. */
   readonly loose?: boolean
+  /** The key that `keyed` answered this run's id for. */
+  readonly key?: string | undefined
+  /** Its producer doesn't know yet whether there will be anything to produce. Default false. */
+  readonly pending?: boolean
 }
 
 /** A producer's hold on a run. */
@@ -93,15 +97,16 @@ export interface RunStore {
   /** Begins a run and its lease. An id is free again once its run is forgotten. */
   begin(beginning: Beginning, leaseMs: number): Promise<Begun>
   /**
-   * Takes a run that still runs over from whoever produces it. `format` counts where that of the run is
-   * `plain`: the new producer may know what the old one didn't. That it was told to stop holds for the
-   * new producer, too, who hears of it as any other.
+   * Takes a run that still runs over from whoever produces it; it is `pending` no more. `format` counts
+   * where that of the run is `plain`: the new producer may know what the old one didn't. That it was told
+   * to stop holds for the new producer, too, who hears of it as any other.
    */
   resume(id: string, leaseMs: number, format?: RunFormat): Promise<Resumed>
   /**
    * Prolongs leases, to `leaseMs` from now, and says how many events there are. Answers in their order.
    * Where a part of the store can't be asked, its holds are answered `held`: nobody can take them over
-   * there, either, and a producer's next append finds out by itself. Rejects where no part can.
+   * there, either, and a producer's next append finds out by itself. Rejects where no part can. A run
+   * that has events is `pending` no more.
    */
   renew(holds: readonly Renewal[], leaseMs: number): Promise<readonly Standing[]>
   /**
@@ -112,8 +117,16 @@ export interface RunStore {
    * producer; undefined: unknown.
    */
   touch(id: string, leaseMs: number, visitor?: Visitor): Promise<Charge | undefined>
-  /** Writes the format down that was found out from the first events. False: the hold is lost. */
+  /**
+   * Writes the format down that was found out from the first events, or from what promises some: it is
+   * `pending` no more. False: the hold is lost.
+   */
   describe(id: string, fence: number, format: RunFormat): Promise<boolean>
+  /**
+   * Forgets a run that never came to be, so that its id is free at once. False, and nothing is forgotten,
+   * where it has ended, is another's, or there is none.
+   */
+  forget(id: string, fence: number): Promise<boolean>
   /**
    * Ends a run; kept for `keepMs` from now on. Answers the run as it has ended: by this call, or by an
    * earlier one, whose end stands. Undefined: unknown, or a newer producer has or had it.

@@ -2,6 +2,7 @@
  * Which channels a session has, wherever its stream is: the seam between a stream and what puts channels
  * on it: its client (`PATCH /v1/sessions`), and rooms.
  */
+import type { LeaveReason } from '../wire/control.js'
 import type { Position } from '../wire/position.js'
 
 /** A channel that is put on a session's stream. */
@@ -39,5 +40,5 @@ export interface Sessions {
    * Takes channels away: the stream is told `stream.end` for each, with the reason; where nothing is left
    * on it, `stream.bye` with the same reason and a cursor that is answered 204.
    */
-  withdraw(session: string, channels: readonly string[], reason: string): Promise<void>
+  withdraw(session: string, channels: readonly string[], reason: LeaveReason): Promise<void>
 }

@@ -7,7 +7,9 @@ export const MAX_CHANNEL_LENGTH = 200
 const CHANNEL = /^[A-Za-z0-9][A-Za-z0-9_\-.:@~=|+]{0,199}$/
 
 /** Prefixes that belong to the server: their own resources publish there. */
-const RESERVED = ['run:', 'room:', 'inbox:']
+const RESERVED = ['run:', 'room:', 'inbox:', 'presence:', 'session:', 'server:']
+/** Those among them that nobody reads by their names: whose they are gets them with the stream. */
+const HIDDEN = ['inbox:', 'session:']
 
 export function isChannel(name: string): boolean {
   return CHANNEL.test(name)
@@ -16,6 +18,11 @@ export function isChannel(name: string): boolean {
 /** Whether only the server may publish on the channel. */
 export function isReservedChannel(name: string): boolean {
   return RESERVED.some((prefix) => name.startsWith(prefix))
+}
+
+/** Whether nobody may name the channel in order to read it. */
+export function isHiddenChannel(name: string): boolean {
+  return HIDDEN.some((prefix) => name.startsWith(prefix))
 }
 
 /**

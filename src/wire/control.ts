@@ -15,8 +15,30 @@ export type GapReason =
   /** it is there, but the reader's rights don't reach back so far */
   | 'withheld'
 
-/** Why the server ends a stream. */
-export type ByeReason = 'draining' | 'max_age' | 'slow' | 'token_expired' | 'revoked' | 'replaced'
+/** Why a channel that was put on a session left it. */
+export type LeaveReason =
+  /** its client took it away */
+  | 'removed'
+  /** its participant left the room … */
+  | 'left'
+  /** … was away for too long … */
+  | 'timeout'
+  /** … was sent away … */
+  | 'kicked'
+  /** … came in again, in another session … */
+  | 'replaced'
+  /** … or the room was closed */
+  | 'closed'
+
+/** Why the server ends a stream; by a channel's reason, where that was the last one on it. */
+export type ByeReason =
+  | 'draining'
+  | 'max_age'
+  | 'slow'
+  | 'token_expired'
+  | 'revoked'
+  | 'replaced'
+  | LeaveReason
 
 /** Data of each control event. */
 export interface ControlData {
@@ -44,7 +66,7 @@ export interface ControlData {
     readonly next: string
     readonly reason: GapReason
   }
-  /** The channel was closed by its producer. */
+  /** The channel was closed by its producer, or is this session's no more. */
   'stream.end': { readonly channel: string; readonly reason: string | null }
   /** The token counts for a little longer only: a fresh one keeps the stream open. */
   'stream.expiring': {

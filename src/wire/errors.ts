@@ -26,7 +26,7 @@ const TABLE = {
     status: 403,
     title: 'The channel belongs to the server',
     advice:
-      'Channels beginning with run:, room: or inbox: are published through their own resources.',
+      'Channels beginning with run:, room:, inbox:, presence:, session: or server: have resources of their own.',
   },
   channel_closed: {
     status: 409,
@@ -213,6 +213,12 @@ const TABLE = {
     status: 404,
     title: 'No such session',
     advice: 'A session begins with the first stream that names it: ?session=…',
+  },
+  session_ended: {
+    status: 410,
+    title: 'The session is over',
+    advice:
+      'The server has ended its stream for good. Begin another one, with a secret of its own.',
   },
   url_too_long: {
     status: 414,

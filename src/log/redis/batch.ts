@@ -1,7 +1,7 @@
 /** Operations as the arguments of one `write` call, and its answer. */
 import { createHash } from 'node:crypto'
 import { SluiceError } from '../../wire/errors.js'
-import { msOf } from '../../wire/position.js'
+import { msOf, type Position } from '../../wire/position.js'
 import { fencedOff } from '../fences.js'
 import { keyName } from '../keyring.js'
 import type { Draft, EndEntry, Receipt, Retention } from '../log.js'
@@ -16,6 +16,7 @@ export type Operation =
   | { readonly do: 'delete'; readonly channel: string }
   | ({ readonly do: 'raw' } & Held)
   | ({ readonly do: 'inbox' } & Taking)
+  | ({ readonly do: 'change' } & Moment)
 
 /** The end of a channel. */
 interface Closing {
@@ -39,6 +40,27 @@ export interface Taking {
   /** In the order of their ids. */
   readonly entries: readonly { readonly id: string; readonly draft: Draft }[]
 }
+
+/** What changes beside the log, in one moment with a group and with deletions; all of it, or nothing. */
+export interface Moment {
+  /** The change, as its function takes it. */
+  readonly change: readonly Argument[]
+  readonly drafts: readonly Draft[]
+  /** Channels that are deleted after the drafts were appended. */
+  readonly deletes: readonly string[]
+}
+
+export type MomentOutcome =
+  | {
+      readonly kind: 'changed'
+      /** What its function answered. */
+      readonly answer: readonly string[]
+      readonly receipts: readonly Receipt[]
+      /** The partition's last position after it. */
+      readonly position: Position
+    }
+  /** By its function; with the reason that it gave. Nothing was changed. */
+  | { readonly kind: 'refused'; readonly why: string }
 
 /** What became of one of several drafts that stand each for itself. */
 export type Outcome = Receipt | SluiceError
@@ -101,6 +123,13 @@ export function encodeOperations(
         args.push(id)
         push(draft)
       }
+    } else if (operation.do === 'change') {
+      const { change, drafts, deletes } = operation
+      const size = args.push('T', drafts.length, 0) - 1
+      args.push(...change)
+      drafts.forEach(push)
+      args.push(...deletes.map(placeOf))
+      args[size] = args.length - size - 1
     } else if (operation.do === 'close') {
       const { channel, reason, fence = 0 } = operation
       args.push('C', placeOf(channel), encodeText(reason), fence)
@@ -186,6 +215,25 @@ export function readTaken(
     .map((text, i) =>
       text === 's' ? 'taken' : readOutcome(text, entries[i]!.draft, tag, channels),
     )
+}
+
+export function readMoment(
+  result: string,
+  { drafts }: Moment,
+  tag: number,
+  channels: readonly string[],
+): MomentOutcome | SluiceError {
+  if (/^![vas]/.test(result)) return { kind: 'refused', why: result.slice(1) }
+  if (result.startsWith('!')) return readReceipts(result, drafts, tag, channels) as SluiceError
+  const parts = result.split(US)
+  const [receipts, last] = [parts.pop()!, Number(parts.pop())]
+  return {
+    kind: 'changed',
+    answer: parts,
+    receipts:
+      drafts.length === 0 ? [] : (readReceipts(receipts, drafts, tag, channels) as Receipt[]),
+    position: { order: last, tag },
+  }
 }
 
 function readOutcome(

@@ -5,7 +5,7 @@ import type { Redis } from 'ioredis'
 
 /** Files of `functions/`, in the order in which they need each other. */
 const PARTS = [
-  ...['common', 'epochs', 'lease', 'inbox', 'write', 'witness', 'read', 'follow'],
+  ...['common', 'epochs', 'lease', 'inbox', 'documents', 'write', 'witness', 'read', 'follow'],
   ...['gate', 'verdicts', 'runs'],
 ] as const
 const source = PARTS.map((part) =>
@@ -16,6 +16,7 @@ const library = `#!lua name=sluice_VERSION\n${source}`.replaceAll('VERSION', ver
 
 export type FunctionName =
   | 'write'
+  | 'write_full'
   | 'open'
   | 'info'
   | 'epochs'
@@ -42,15 +43,20 @@ export type FunctionName =
   | 'run_renew'
   | 'run_touch'
   | 'run_describe'
+  | 'run_forget'
   | 'run_finish'
   | 'run_stop'
   | 'run_stops'
   | 'run_get'
   | 'run_overdue'
   | 'run_keyed'
+  | 'document_read'
+  | 'document_renew'
+  | 'document_overdue'
 
 const WRITING: ReadonlySet<FunctionName> = new Set([
   'write',
+  'write_full',
   'open',
   'info',
   'attend',
@@ -70,10 +76,13 @@ const WRITING: ReadonlySet<FunctionName> = new Set([
   'run_renew',
   'run_touch',
   'run_describe',
+  'run_forget',
   'run_finish',
   'run_stop',
   'run_overdue',
   'run_keyed',
+  'document_renew',
+  'document_overdue',
 ])
 
 export type Argument = string | number

@@ -1,11 +1,11 @@
 /**
- * What others that are made of Redis itself (src/ingest, src/auth) need of the log: connections of their
+ * What others that are made of Redis itself (src/ingest, src/auth, src/documents) need of the log: connections of their
  * own beside the partitions', functions, and appends that a repetition or a late comer can't double.
  */
 import type { Redis } from 'ioredis'
 import { partitionOf } from '../partition.js'
 import type { Node } from './address.js'
-import type { Held, Outcome, Taking } from './batch.js'
+import type { Held, Moment, MomentOutcome, Outcome, Taking } from './batch.js'
 import { meetMaster } from './contact.js'
 import type { Argument, FunctionName } from './functions.js'
 import { createLink, type Link } from './link.js'
@@ -36,6 +36,13 @@ export interface Intake {
     partition: number,
     taking: Taking,
   ): Promise<(Outcome | 'taken')[] | { readonly beyond: string }>
+  /** Changes what is beside the log together with appends. Rejects as `append` does. */
+  change(partition: number, moment: Moment, how: ChangeOptions): Promise<MomentOutcome>
+}
+
+export interface ChangeOptions {
+  /** It leaves less than there was: a full Redis takes it, and it may overtake what doesn't. */
+  readonly frees: boolean
 }
 
 export interface LinkUse {
@@ -154,5 +161,9 @@ export function createIntake(options: IntakeOptions): Intake {
     },
     appendHeld: (index, messages) => partition(index).writer.raw(messages),
     appendOnce: (index, taking) => partition(index).writer.inbox(taking),
+    change(index, moment, { frees }) {
+      const { writer, relief } = partition(index)
+      return (frees ? relief : writer).change(moment)
+    },
   }
 }

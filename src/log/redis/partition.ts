@@ -22,7 +22,7 @@ import { createReader, type Reader } from './reader.js'
 import { createRefusal } from './refusal.js'
 import { RefusedError } from './refused.js'
 import { createReplicas } from './replicas.js'
-import { createWriter, type Writer } from './writer.js'
+import { createWriter, type Writer, type WriterOptions } from './writer.js'
 
 /** What its connection is used for. */
 export type Role = 'commands' | 'followers' | 'intake'
@@ -57,6 +57,8 @@ export interface PartitionOptions {
 
 export interface Partition extends Omit<Reader, 'learn' | 'forget'> {
   readonly writer: Writer
+  /** Changes that make room, which a full Redis takes. They are not held to the writer's order. */
+  readonly relief: Pick<Writer, 'change'>
   readonly follower: Follower
   /** A function on the partition. Rejects with `log_unavailable`. */
   call(name: FunctionName, args: readonly Argument[]): Promise<unknown>
@@ -139,6 +141,7 @@ export function createPartition(options: PartitionOptions): Partition {
       attendance.wake()
       replicas?.probe(client).catch(() => {})
       writer.wake()
+      relief.wake()
     },
     down(why) {
       logger.warn({ partition: index, why }, 'Redis: command connection lost')
@@ -212,7 +215,7 @@ export function createPartition(options: PartitionOptions): Partition {
     learn: reader.learn,
     info: (fields, message) => logger.warn({ partition: index, ...fields }, message),
   })
-  const writer = createWriter({
+  const writing: Omit<WriterOptions, 'called' | 'taken'> = {
     base,
     layout,
     timeout: options.appendTimeout,
@@ -224,9 +227,11 @@ export function createPartition(options: PartitionOptions): Partition {
     acknowledged: (channel, { order, tag }) => attendance.note(channel, order, tag),
     fanOut: () => listener.fanOut ?? 0,
     refused: refusal.refused,
-    taken: () => refusal.taken(true),
     replicas,
-  })
+  }
+  const writer = createWriter({ ...writing, called: 'write', taken: () => refusal.taken(true) })
+  // That a full Redis takes these says nothing of appends.
+  const relief = createWriter({ ...writing, called: 'write_full', taken() {} })
   const follower = createFollower({
     partition: index,
     base,
@@ -291,6 +296,7 @@ export function createPartition(options: PartitionOptions): Partition {
 
   return {
     writer,
+    relief,
     follower,
     call,
     check,
@@ -304,11 +310,12 @@ export function createPartition(options: PartitionOptions): Partition {
         commands.open()
       }),
     async stop() {
-      await writer.drain()
+      await Promise.all([writer.drain(), relief.drain()])
       await attendance.stop()
       stopped = true
       clearTimeout(checkTimer)
       writer.stop()
+      relief.stop()
       follower.stop(new SluiceError('log_unavailable'))
       followers.stop()
       commands.stop()

@@ -18,11 +18,14 @@ import type { Draft, EndEntry, Receipt, Retention } from '../log.js'
 import {
   encodeOperations,
   type Held,
+  type Moment,
+  type MomentOutcome,
   type Operation,
   type Outcome,
   readEnd,
   readFence,
   readHeld,
+  readMoment,
   readReceipts,
   readTaken,
   splitAnswer,
@@ -40,6 +43,8 @@ import {
 import type { Replicas } from './replicas.js'
 
 export interface WriterOptions {
+  /** `write_full` for what makes room: a full Redis takes it. */
+  readonly called: 'write' | 'write_full'
   readonly base: string
   /** Number of partitions and this one's index, as the functions take it. */
   readonly layout: string
@@ -72,6 +77,7 @@ export interface Writer {
   delete(channel: string): Promise<boolean>
   raw(messages: Held): Promise<Outcome[] | 'fenced'>
   inbox(taking: Taking): Promise<(Outcome | 'taken')[] | { readonly beyond: string }>
+  change(moment: Moment): Promise<MomentOutcome>
   /** There is a connection (again). */
   wake(): void
   /** Refuses what is new; resolves when nothing is waiting or under way. */
@@ -200,7 +206,7 @@ export function createWriter(options: WriterOptions): Writer {
         // Of no interest where the call itself failed.
         confirmed?.catch(() => {})
       }
-      const answer = await callFunction(client, 'write', options.base, args, confirm)
+      const answer = await callFunction(client, options.called, options.base, args, confirm)
       if (flying !== batch) return
       const { tag, last, results } = splitAnswer(answer as string)
       options.heard(last)
@@ -352,6 +358,22 @@ export function createWriter(options: WriterOptions): Writer {
           resolve(taken)
         }
         enqueue({ do: 'inbox', ...taking }, size, done, reject)
+      }),
+    change: (moment) =>
+      new Promise((resolve, reject) => {
+        const { change, drafts, deletes } = moment
+        const beside = change.reduce<number>((sum, it) => sum + String(it).length, 0)
+        const size = {
+          events: drafts.length + deletes.length + 1,
+          bytes: sizeOf(drafts) + beside,
+        }
+        const done: Job['done'] = (result, tag, channels) => {
+          const outcome = readMoment(result, moment, tag, channels)
+          if (outcome instanceof SluiceError) return reject(outcome)
+          if (outcome.kind === 'changed') for (const each of outcome.receipts) acknowledge(each)
+          resolve(outcome)
+        }
+        enqueue({ do: 'change', ...moment }, size, done, reject)
       }),
     wake: pump,
     drain: () =>

@@ -8,6 +8,8 @@ import type { Admitted } from '../../auth/tickets.js'
 import type { Reach } from '../../hub/origin.js'
 import { SESSION_MS } from '../../limits.js'
 import type { Draft } from '../../log/log.js'
+import type { Recalled } from '../../sessions/recall.js'
+import type { Held } from '../../sessions/record.js'
 import { SluiceError } from '../../wire/errors.js'
 import type { RouteContext } from '../context.js'
 import { pageOf, type Subscription } from './request.js'
@@ -22,6 +24,15 @@ export interface Reading {
   readonly reach: Reach | undefined
   /** By which right it goes on. Default: `subscribe`. */
   readonly does?: 'subscribe' | 'generate'
+  /** What its session brings. */
+  readonly shared?: Shared | undefined
+}
+
+/** What a session brings to a reader. */
+export interface Shared {
+  /** Channels of the URL. */
+  readonly named: readonly string[]
+  readonly recalled: Recalled
 }
 
 /** Lets a reader in: who, what, how often, and in whose session. Throws what they are to be told. */
@@ -30,21 +41,34 @@ export async function admitReader(
   subscription: Subscription,
   request: FastifyRequest,
 ): Promise<Reading> {
-  const { access, now } = context
-  const { session } = subscription
-  const { identity, channels } = await whoReads(context, subscription, request)
+  const { access, now, sessions } = context
+  const { session, shares } = subscription
+  const { identity, channels: named } = await whoReads(context, subscription, request)
   // First of all: a "no" costs as much as a "yes", here and where the hook is asked.
   await access.spending.open(identity, request.ip)
-  await access.admit(identity, 'subscribe', channels, request.ip)
+  await access.admit(identity, 'subscribe', named, request.ip)
   checkRevoked(access.revocations, identity, session)
   // The tolerance is for clocks; what lasts ends with the token, to the second.
   if (identity.expires <= now()) throw new SluiceError('token_expired')
-  if (session !== undefined && identity.kind !== 'open') {
-    await claimSession(context, session, identity)
-  }
+  if (session !== undefined) await claimSession(context, session, identity)
+  const recalled = session !== undefined && shares ? await sessions.recall(session) : undefined
+  const byRight = new Set(recalled?.held.flatMap(rightful))
+  if (byRight.size > 0) await access.admit(identity, 'subscribe', [...byRight], request.ip)
+  const channels = recalled === undefined ? named : sessions.channelsWith(named, recalled)
+  if (channels.length > context.limits.maxChannels) throw new SluiceError('channels_too_many')
   const { rights } = identity
-  const reach = rights.limitsHistory ? (channel: string) => rights.since(channel, now()) : undefined
-  return { identity, channels, session, reach }
+  const mine = new Set(named)
+  // What was put on the session on another ground has its beginning from there.
+  const limited = (channel: string) => mine.has(channel) || byRight.has(channel)
+  const reach = rights.limitsHistory
+    ? (channel: string) => (limited(channel) ? rights.since(channel, now()) : 0)
+    : undefined
+  const shared = recalled && { named, recalled }
+  return { identity, channels, session, reach, shared }
+}
+
+function rightful({ channel, ground }: Held): readonly string[] {
+  return ground.by === 'right' ? [channel] : []
 }
 
 async function whoReads(
@@ -55,7 +79,6 @@ async function whoReads(
   if (ticket === undefined) return { identity: request.sluiceIdentity, channels }
   const admitted = await redeem(access, ticket, session!, request)
   const named = channels.length > 0 ? channels : admitted.channels
-  if (named.length === 0) throw new SluiceError('channel_missing')
   if (named.length > limits.maxChannels) throw new SluiceError('channels_too_many')
   return { identity: admitted.identity, channels: named }
 }

@@ -7,10 +7,12 @@ import { namesEventStream, negotiate } from '../../http/accept.js'
 import { openSink } from '../../http/sink.js'
 import type { PollAnswer } from '../../hub/poll.js'
 import { toSluiceError } from '../../plugins/problems.js'
+import type { Attendance } from '../../sessions/attendance.js'
+import type { ControlData } from '../../wire/control.js'
 import { SluiceError } from '../../wire/errors.js'
-import { comment, retryLine } from '../../wire/sse.js'
+import { comment, namedBlock, retryLine } from '../../wire/sse.js'
 import type { RouteContext } from '../context.js'
-import { admitReader, endedBy, type Reading } from './admission.js'
+import { admitReader, endedBy, type Reading, type Shared } from './admission.js'
 import { pollJson, pollSse } from './finite.js'
 import type { Subscription } from './request.js'
 
@@ -30,6 +32,19 @@ const JSON_HEAD = {
 
 /** How long clients stay away from an overloaded gateway, in ms, give or take a third. */
 const OVERLOAD_RETRY_MS = 30_000
+
+/** Channels that its session has no more, each with the reason. */
+function endsOf(shared: Shared | undefined): readonly ControlData['stream.end'][] {
+  if (shared === undefined) return []
+  const { lost, record } = shared.recalled
+  return lost.map((channel) => ({ channel, reason: record.gone[channel] ?? 'left' }))
+}
+
+function hadChannels({ shared }: Reading): boolean {
+  if (shared === undefined) return false
+  const { lost, record } = shared.recalled
+  return lost.length > 0 || record.ended !== undefined
+}
 
 export interface Answers {
   /** Lets a reader in and answers it by what it accepts. `check`: what else must hold for one that may read. */
@@ -55,7 +70,7 @@ export interface Answers {
 }
 
 export function createAnswers(context: RouteContext): Answers {
-  const { access, hub } = context
+  const { access, hub, sessions } = context
 
   async function answer(
     subscription: Subscription,
@@ -69,6 +84,11 @@ export function createAnswers(context: RouteContext): Answers {
     if (context.draining()) throw new SluiceError('draining')
     if (hub.crowded) throw new SluiceError('streams_exhausted', { retryAfter: 30 })
     const reading = await admitReader(context, subscription, request)
+    if (reading.channels.length === 0) {
+      // All that its session had was taken away: there is nothing left to wait for.
+      if (hadChannels(reading)) return reply.code(204).send()
+      throw new SluiceError('channel_missing')
+    }
     await check?.()
     if (request.method === 'HEAD') {
       return reply.headers(representation === 'sse' ? STREAM_HEAD : JSON_HEAD).send()
@@ -82,7 +102,7 @@ export function createAnswers(context: RouteContext): Answers {
 
   async function stream(
     { from, format, presented }: Subscription,
-    { identity, channels, session: own, reach, does = 'subscribe' }: Reading,
+    { identity, channels, session: own, reach, does = 'subscribe', shared }: Reading,
     request: FastifyRequest,
     reply: FastifyReply,
     more: Readonly<Record<string, string>> = {},
@@ -94,12 +114,27 @@ export function createAnswers(context: RouteContext): Answers {
     const session = own ?? randomBytes(16).toString('base64url')
     const leaveSeat = access.seats.take(identity, request.ip)
     let leaveAudience = () => {}
+    let attendance: Attendance | undefined
     const onClosed = () => {
       leaveSeat()
       leaveAudience()
+      attendance?.leave()
     }
+    const places = shared && sessions.placesOf(shared.recalled, from)
+    const greetings = endsOf(shared).map((end) => namedBlock('stream.end', end))
+    const starts = places?.starts
     const opened = await hub
-      .openStream({ channels, from, format, session, presented, reach, onClosed })
+      .openStream({
+        channels,
+        from,
+        format,
+        session,
+        presented,
+        reach,
+        starts,
+        greetings,
+        onClosed,
+      })
       .catch((error: unknown) => {
         leaveSeat()
         throw error
@@ -112,7 +147,10 @@ export function createAnswers(context: RouteContext): Answers {
       throw new SluiceError('draining')
     }
     const member: Member = {
-      ...{ identity, session, channels, does },
+      ...{ identity, session, does },
+      get channels() {
+        return attendance?.rightful ?? channels
+      },
       end: (reason, again) => stream.bye(reason, again),
       expiring: (expires) => stream.tellExpiring(expires),
     }
@@ -123,6 +161,9 @@ export function createAnswers(context: RouteContext): Answers {
     const headers = { ...reply.getHeaders(), ...STREAM_HEAD, ...more }
     reply.hijack()
     stream.attach(openSink(request.raw, reply.raw, headers))
+    if (shared !== undefined && places !== undefined && own !== undefined) {
+      attendance = sessions.attend({ session: own, stream, places, ...shared })
+    }
     // The opening took its time: what has happened to its rights meanwhile?
     access.audience.judge([member])
     return reply
@@ -132,7 +173,7 @@ export function createAnswers(context: RouteContext): Answers {
 
   async function poll(
     { from, limit }: Subscription,
-    { identity, channels, session, reach }: Reading,
+    { identity, channels, session, reach, shared }: Reading,
     waitMs: number,
     request: FastifyRequest,
   ): Promise<PollAnswer | undefined> {
@@ -150,11 +191,18 @@ export function createAnswers(context: RouteContext): Answers {
     })
     const abort = () => gone.abort()
     request.raw.socket.once('close', abort)
+    const leaveSession = shared && sessions.visit(shared.recalled)
+    const starts = shared && sessions.placesOf(shared.recalled, from).starts
+    const { signal } = gone
     try {
-      const polled = await hub.poll({ channels, from, waitMs, limit, reach, signal: gone.signal })
+      const polled = await hub.poll({ channels, from, waitMs, limit, reach, starts, signal })
       if (ended !== undefined) throw endedBy(ended)
-      return polled
+      if (shared === undefined) return polled
+      await sessions.wasRead(session!, shared.recalled, polled.cursor)
+      const ends = endsOf(shared).map((data) => ({ event: 'stream.end', data }) as const)
+      return { ...polled, control: [...polled.control, ...ends] }
     } finally {
+      leaveSession?.()
       request.raw.socket.removeListener('close', abort)
       leaveAudience()
       leaveSeat()

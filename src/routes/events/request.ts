@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Page } from '../../auth/tickets.js'
 import type { From } from '../../hub/origin.js'
-import { channelOf } from '../../publish/channel.js'
+import { readableChannel } from '../../publish/channel.js'
 import { isEndCursor, parseCursor } from '../../wire/cursor.js'
 import { SluiceError } from '../../wire/errors.js'
 import type { Format } from '../../wire/sse.js'
@@ -21,6 +21,8 @@ export interface Subscription {
   readonly limit: number
   /** Public id of the session. */
   readonly session: string | undefined
+  /** Whether it has the channels, too, that were put on its session. */
+  readonly shares: boolean
   /** Instead of other credentials. */
   readonly ticket: string | undefined
 }
@@ -39,12 +41,14 @@ export function readSubscription(
   const named = options.channel ?? []
   const channels = [...new Set(Array.isArray(named) ? named : [named])]
   const { ticket } = options
-  // A ticket knows its channels.
-  if (channels.length === 0 && ticket === undefined) throw new SluiceError('channel_missing')
+  // Whoever names none comes back with the same URL: the ticket itself is what stays the same.
+  const session = sessionOf(options.session ?? ticket)
+  // A ticket knows its channels, and a session may have some.
+  if (channels.length === 0 && session === undefined) throw new SluiceError('channel_missing')
   if (channels.length > maxChannels) {
     throw new SluiceError('channels_too_many', { detail: `At most ${maxChannels} are allowed` })
   }
-  for (const channel of channels) channelOf(channel)
+  for (const channel of channels) readableChannel(channel)
   const format = options.format ?? 'envelope'
   if (format === 'raw' && (channels.length !== 1 || options.mode === 'poll')) {
     throw new SluiceError('option_invalid', {
@@ -63,8 +67,8 @@ export function readSubscription(
     mode: options.mode ?? 'live',
     waitMs: Number(options.wait ?? 25) * 1000,
     limit: Number(options.limit ?? 100),
-    // Whoever names none comes back with the same URL: the ticket itself is what stays the same.
-    session: sessionOf(options.session ?? ticket),
+    session,
+    shares: session !== undefined && format === 'envelope',
     ticket,
   }
 }

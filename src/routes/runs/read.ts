@@ -49,7 +49,9 @@ export function readRoutes(app: FastifyInstance, context: RouteContext): void {
         channel: runChannel(id),
       }
       const subscription = readSubscription(options, lastEventIdOf(request.headers), bounds)
-      return answer(subscription, request, reply, () => checkThere(id, subscription.presented))
+      // One channel, whatever else its session has.
+      const alone = { ...subscription, shares: false }
+      return answer(alone, request, reply, () => checkThere(id, subscription.presented))
     },
   })
 

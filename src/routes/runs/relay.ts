@@ -235,6 +235,7 @@ export function relayRoutes(
         channels,
         from: { from: 'earliest' },
         presented: undefined,
+        shares: false,
         format: 'raw',
         mode: 'live',
       },

@@ -47,13 +47,16 @@ end
 --   P <channel index> <fence>            from here on this is the oldest producer that may append
 --   D <channel index>
 --   F <drafts> <token>             then the drafts: raw messages, each one alone, of whoever holds the lease
+--   T <drafts> <arguments> <change>   arguments: how many more there are; change: as document_change has it;
+--                   then the drafts, a group, and indices of channels that are deleted after them
 --   I <drafts> <source> <newest>   then an id before each draft: entries of the inbox, each one alone
 -- Answer, one string: tag US last RS result RS result ...; a group: receipts parted by blanks,
 --   <order> new | d<order>:<tag> duplicate | e<time> ephemeral | f<time> its duplicate,
 --   or !c<index> closed | !k<draft> conflict | !p<index> a newer producer was there;
 --   the end: order US tag US prev US reason, or !p; P: 1, or !p; a deletion: 1|0;
 --   F: a receipt or refusal for each, or !f not the token; I: the same, s = taken before, or
---   !o<id> this id was taken from the source, which claims that there never was one so new.
+--   !o<id> this id was taken from the source, which claims that there never was one so new;
+--   T: version US away US last US receipts, or !v, !a, !s as document_refusal has them, or as a group.
 local function write(keys, argv)
   local base = keys[1]
   local producer, number = base .. ':p:' .. argv[1], tonumber(argv[2])
@@ -311,6 +314,24 @@ local function write(keys, argv)
     return '1'
   end
 
+  local function change(count)
+    local ends = at + 1 + tonumber(argv[at])
+    local change = document_change(base, argv, at + 1)
+    local refusal = document_refusal(change, ms)
+    at = change.at
+    local receipts = refusal or group(count)
+    if string.sub(receipts, 1, 1) == '!' then
+      at = ends
+      return receipts
+    end
+    local outcome = document_write(base, change, ms)
+    while at < ends do
+      delete(channels[tonumber(argv[at])])
+      at = at + 1
+    end
+    return outcome .. US .. text(last) .. US .. receipts
+  end
+
   local results = { '' }
   while at <= #argv do
     local operation, of = argv[at], tonumber(argv[at + 1])
@@ -323,6 +344,8 @@ local function write(keys, argv)
     elseif operation == 'P' then
       results[#results + 1] = admit(channels[of], tonumber(argv[at]))
       at = at + 1
+    elseif operation == 'T' then
+      results[#results + 1] = change(of)
     elseif operation == 'F' then
       at = at + 1
       results[#results + 1] = fenced(of, argv[at - 1])
@@ -367,3 +390,5 @@ local function write(keys, argv)
 end
 
 register('write', write, {})
+-- For what makes room. A batch of it is another producer's.
+register('write_full', write, { 'allow-oom' })

@@ -1,0 +1,256 @@
+/**
+ * One live stream of a session, kept as its document says: channels come and go, and a newer connection
+ * takes its place.
+ *
+ *     change ──▶ event on session:{id} ──▶ woken ──▶ read the document ──▶ join, leave, goodbye
+ *
+ * What the event says doesn't matter, nor whether one was lost on the way: whoever is woken reads.
+ */
+import type { Documents } from '../documents/documents.js'
+import type { Transactions } from '../documents/transact.js'
+import type { Hub } from '../hub/hub.js'
+import type { Stream } from '../hub/stream.js'
+import { placeAfter } from '../hub/stream.js'
+import type { Draft } from '../log/log.js'
+import type { Logger } from '../logger.js'
+import type { Position } from '../wire/position.js'
+import { RETRY_MS } from './limits.js'
+import {
+  connecting,
+  disconnecting,
+  ending,
+  type Fields,
+  type Held,
+  reading,
+  readSession,
+  type SessionRecord,
+  sessionChannel,
+} from './record.js'
+
+/** What a stream's channels mean to others: told as they come and go. */
+export interface Follower {
+  joined(channels: readonly Held[]): void
+  left(channels: readonly string[]): void
+}
+
+export interface AttendanceOptions {
+  readonly session: string
+  readonly stream: Stream
+  /** Channels that the stream was opened with because its URL names them … */
+  readonly named: readonly string[]
+  /** … and because the session has them. */
+  readonly held: readonly Held[]
+  /** Those of them that began before the cursor. */
+  readonly early: ReadonlySet<string>
+  readonly follower: Follower
+  readonly documents: Documents & Transactions
+  readonly hub: Hub
+  readonly partitionOf: (channel: string) => number
+  readonly node: string
+  readonly logger: Logger
+}
+
+/** What is said of a stream once it has what its document says. */
+export interface Applied {
+  /** Order of the position at which the document says so. */
+  readonly at: number
+  readonly channels: readonly string[]
+}
+
+export interface Attendance {
+  /** The document may be another one. Resolves once the stream has what it says; undefined: the stream is over. */
+  reconcile(): Promise<Applied | undefined>
+  /** A newer connection is here. */
+  replace(): void
+  /** Channels that are its own by right, for whoever asks whether a fresh token still grants them. */
+  readonly rightful: readonly string[]
+  /** The stream is over. */
+  leave(): void
+}
+
+/** Name of the event that says what a stream has. */
+export const APPLIED = 'session.applied'
+
+/** Wakes whoever has the session's stream. */
+export function wakeUp(session: string): Draft {
+  return { channel: sessionChannel(session), name: 'session.changed', data: '{}' }
+}
+
+export function createAttendance(options: AttendanceOptions): Attendance {
+  const { session, stream, hub, documents, node, follower } = options
+  const name = sessionChannel(session)
+  const named = new Set(options.named)
+  const held = new Map(options.held.map((it) => [it.channel, it]))
+  let number = 0
+  let over = false
+  let stopWatching = () => {}
+  let retry: NodeJS.Timeout | undefined
+  /** One at a time, and the last one sees what all before it were called for. */
+  let underway: Promise<Applied | undefined> | undefined
+  let next: Promise<Applied | undefined> | undefined
+
+  const change = (compute: (record: SessionRecord) => Fields, drafts?: Drafts) =>
+    documents.transact<void>(name, (document) => {
+      const record = readSession(document)
+      const set = compute(record)
+      if (Object.keys(set).length === 0) return { end: undefined }
+      return { change: { set, drafts: drafts?.(record) ?? [] }, answer: () => {} }
+    })
+
+  /** Takes the place of the connection before it, and begins to listen. */
+  async function begin(): Promise<void> {
+    if (over) return
+    try {
+      if (number === 0) {
+        await change(
+          (record) => {
+            number = record.connection.number + 1
+            return connecting(record, node)
+          },
+          // One of this node has been told already.
+          ({ connection }) =>
+            connection.node === '' || connection.node === node ? [] : [wakeUp(session)],
+        )
+      }
+      const stop = await hub.watch(name, (ephemeral) => {
+        if (ephemeral === undefined) void obey()
+      })
+      if (over) stop()
+      else stopWatching = stop
+      await reconcile()
+    } catch (error) {
+      // Until then it hears of nothing: tried again for as long as it lives.
+      options.logger.warn({ reason: (error as Error).message }, 'a session can’t be followed')
+      if (!over) retry = setTimeout(() => void begin(), RETRY_MS)
+    }
+  }
+
+  /** Somebody elsewhere has changed the session, and waits to hear that the stream has it. */
+  async function obey(): Promise<void> {
+    try {
+      const applied = await reconcile()
+      if (applied === undefined) return
+      const data = JSON.stringify(applied)
+      await hub.publish([{ channel: name, name: APPLIED, data, ephemeral: true }])
+    } catch {
+      // They are told that nobody knows, and ask again.
+    }
+  }
+
+  function reconcile(): Promise<Applied | undefined> {
+    if (underway === undefined) {
+      underway = apply().finally(() => {
+        underway = undefined
+      })
+      return underway
+    }
+    next ??= underway
+      .catch(() => {})
+      .then(() => {
+        next = undefined
+        return reconcile()
+      })
+    return next
+  }
+
+  async function apply(): Promise<Applied | undefined> {
+    if (over) return undefined
+    const document = await documents.read(name)
+    const record = readSession(document)
+    const at = document.position.order
+    if (over) return undefined
+    if (record.connection.number > number && number > 0) {
+      replace()
+      return undefined
+    }
+    release(record)
+    await take(record)
+    const channels = [...named, ...held.keys()]
+    if (channels.length > 0 || over) return { at, channels }
+    const reason = Object.values(record.gone).at(-1) ?? 'left'
+    await change(() => ending(reason))
+    stream.bye(reason, false)
+    return { at, channels }
+  }
+
+  function release(record: SessionRecord): void {
+    const gone = [
+      ...[...held.keys()].filter((channel) => !record.held.has(channel)),
+      ...[...named].filter((channel) => record.without.has(channel) && !record.held.has(channel)),
+    ]
+    for (const channel of gone) {
+      held.delete(channel)
+      named.delete(channel)
+      hub.leave(stream, [channel], record.gone[channel] ?? 'left')
+    }
+    if (gone.length > 0) follower.left(gone)
+  }
+
+  async function take(record: SessionRecord): Promise<void> {
+    const fresh = [...record.held.values()].filter(
+      ({ channel }) => !held.has(channel) && !named.has(channel),
+    )
+    // The same channel, put on anew: from another place, or on another ground.
+    for (const it of record.held.values()) if (held.has(it.channel)) held.set(it.channel, it)
+    if (fresh.length === 0) return
+    const written = new Map(fresh.map((it) => [it.channel, positionOf(it.channel)]))
+    for (const it of fresh) held.set(it.channel, it)
+    await hub.join(stream, new Map(fresh.map(({ channel, at }) => [channel, at])))
+    follower.joined(fresh)
+    const inOrder = fresh.filter((it) => (written.get(it.channel)?.order ?? 0) <= it.at.order)
+    settle(inOrder, ({ at }) => at)
+    const late = fresh.filter((it) => !inOrder.includes(it))
+    if (late.length > 0) stream.onceLive(() => settle(late, ({ channel }) => after(channel)))
+  }
+
+  /** Where the stream stands in a channel's partition. */
+  function positionOf(channel: string): Position | undefined {
+    return stream.shares.find(({ partition }) => partition === options.partitionOf(channel))
+      ?.position
+  }
+
+  function after(channel: string): Position | undefined {
+    const position = positionOf(channel)
+    return position && placeAfter(position)
+  }
+
+  /** From here on a cursor speaks for these channels, too. */
+  function settle(some: readonly Held[], read: (it: Held) => Position | undefined): void {
+    const unread = new Map(
+      some.filter((it) => it.read === undefined).map((it) => [it.channel, read(it)]),
+    )
+    if (unread.size === 0 || over) return
+    // Where it isn't kept a reconnect gets some events twice.
+    change((record) => reading(record, (channel) => unread.get(channel))).catch(() => {})
+  }
+
+  function replace(): void {
+    stream.bye('replaced', false)
+  }
+
+  // What it was opened with has been read from its place on, in the order of cursors or once it is live.
+  const early = options.held.filter(({ channel }) => options.early.has(channel))
+  settle(
+    options.held.filter((it) => !early.includes(it)),
+    ({ at }) => at,
+  )
+  if (early.length > 0) stream.onceLive(() => settle(early, ({ channel }) => after(channel)))
+  void begin()
+
+  return {
+    reconcile,
+    replace,
+    get rightful() {
+      const byRight = [...held.values()].filter(({ ground }) => ground.by === 'right')
+      return [...named, ...byRight.map(({ channel }) => channel)]
+    },
+    leave() {
+      over = true
+      clearTimeout(retry)
+      stopWatching()
+      if (number > 0) change((record) => disconnecting(record, number)).catch(() => {})
+    },
+  }
+}
+
+type Drafts = (record: SessionRecord) => readonly Draft[]
