@@ -19,7 +19,10 @@ const DEMO = fileURLToPath(new URL('../../demo/llm/main.mjs', import.meta.url))
 
 const exported = (script: string) =>
   Object.fromEntries(
-    [...script.matchAll(/^export (\w+)=(\S+)/gm)].map(([, name, it]) => [name!, it!]),
+    [...script.matchAll(/^export (\w+)=(\S+)/gm)].map(([, name, it]) => [
+      name!,
+      it!.replace('…', 'of-the-operator'),
+    ]),
   )
 
 let browser: Browser
@@ -69,7 +72,7 @@ t.test('an answer survives a reload, in mid-sentence and afterwards', async (t) 
   await ask('Hello?')
   const { response, body, request } = await model.next()
   t.match(JSON.parse(body), { stream: true, messages: [{ content: 'Hello?' }] })
-  t.match(request.headers, { authorization: 'Bearer sk-…'.normalize() })
+  t.match(request.headers, { authorization: 'Bearer sk-of-the-operator' })
   response.writeHead(200, SSE).write(openaiChunk('Hel'))
   await shows('Hel')
   await page.reload()
