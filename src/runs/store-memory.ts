@@ -111,7 +111,7 @@ export function createMemoryRuns(options: MemoryRunsOptions = {}): RunStore {
         return before && { ...before, stopped: false }
       }
       const itsOwn = owner === undefined || owner === own.run.owner
-      if (itsOwn && (fence ?? own.fence) === own.fence) {
+      if (itsOwn && !own.stopped && (fence ?? own.fence) === own.fence) {
         if (own.held) takeOver(own, leaseMs)
         own.held = false
         own.leased = now() + leaseMs

@@ -112,8 +112,8 @@ export interface RunStore {
   /**
    * Prolongs the lease of whoever produces a run, to `leaseMs` from now: for a producer that comes item
    * by item, each perhaps to another gateway. One that holds the run is shut out by it, as by any other
-   * producer: it couldn't know of what the item says. A visitor whom it isn't prolongs nothing: what is refused
-   * must not keep a run alive. Answers the run as it is, running or ended, with the fence of its last
+   * producer: it couldn't know of what the item says. A visitor whose it isn't changes nothing, nor does one
+   * where it was told to stop: what is refused must not keep a run alive. Answers the run as it is, running or ended, with the fence of its last
    * producer; undefined: unknown.
    */
   touch(id: string, leaseMs: number, visitor?: Visitor): Promise<Charge | undefined>

@@ -123,12 +123,23 @@ t.test('a body that ends within an event has lost it, and says so', async (t) =>
       'event: x\n',
       'event:',
     ],
-    ...['id: 5\n', ': comm'],
+    ...['i', ':x\ndata'],
   ]
   for (const rest of torn) {
     t.same(cut([whole, rest]), { events: [message('a')], broken: true }, JSON.stringify(rest))
   }
-  for (const rest of ['', '\n', ': comment\n', '\r\n']) {
+  // Nothing is lost with these.
+  for (const rest of [
+    '',
+    '\n',
+    ': comment\n',
+    ': comm',
+    ':',
+    'id: 5\n',
+    'id: 5',
+    'retry: 1',
+    '\r\n',
+  ]) {
     t.same(cut([whole, rest]), { events: [message('a')], broken: false }, JSON.stringify(rest))
   }
   const half = Buffer.from('data: é').subarray(0, -1)

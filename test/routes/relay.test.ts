@@ -213,11 +213,11 @@ onBothLogs(
       ],
       'a wrong key': [
         ({ response }) => response.writeHead(401).end('wrong key the-key-of-the-operator'),
-        { status: 502, json: { code: 'upstream_failed' } },
+        { status: 502, json: { code: 'upstream_refused' } },
       ],
       'a redirect': [
         ({ response }) => response.writeHead(302, { location: 'http://169.254.169.254/' }).end(),
-        { status: 502, json: { code: 'upstream_failed' } },
+        { status: 502, json: { code: 'upstream_refused' } },
       ],
       nothing: [() => {}, { status: 504, json: { code: 'upstream_timeout' } }],
       'a closed door': [

@@ -119,12 +119,13 @@ local function run_touch(keys, argv)
   if not told then return false end
   local fence, owner, held = unpack(redis.call('HMGET', key, 'fence', 'owner', 'held'))
   local fits = (argv[3] == '' or argv[3] == fence) and (argv[4] == '' or argv[4] == owner)
-  if told[1] == 'running' and fits then
+  local stopped = run_stopped(base, id)
+  if told[1] == 'running' and fits and stopped == 0 then
     if held then fence = run_take(base, id, argv[2]) end
     redis.call('HDEL', key, 'held')
     run_lease(base, id, argv[2])
   end
-  return { fence, run_stopped(base, id), told }
+  return { fence, stopped, told }
 end
 
 -- run_describe: ARGV = id, fence, format. Answer: whether the run is the producer's.
