@@ -280,14 +280,36 @@ function readObject(
   readFile: ConfigSources['readFile'],
   problems: ConfigProblem[],
 ): Readonly<Record<string, unknown>> {
-  const advice = 'give the path of a JSON file with an object in it'
+  const tell = (fault: string, advice: string) => {
+    problems.push({ source: path, fault, advice })
+    return {}
+  }
+  let text: string
   try {
     if (readFile === undefined) throw new Error('files are not read here')
-    const value: unknown = JSON.parse(readFile(path))
-    if (isObject(value)) return value
-    problems.push({ source: path, fault: 'it holds no JSON object', advice })
+    text = readFile(path)
   } catch (error) {
-    problems.push({ source: path, fault: (error as Error).message, advice })
+    return tell((error as Error).message, 'give the path of a JSON file with an object in it')
   }
-  return {}
+  try {
+    const value: unknown = JSON.parse(text)
+    if (isObject(value)) return value
+    return tell('it holds no JSON object', 'write {"port": 8080}, with the options by their names')
+  } catch (error) {
+    // V8's words hold what stands there, which may be a key.
+    return tell(
+      `it is not JSON${placeOf(error, text)}`,
+      'mend it there: JSON has no comments and no comma before } or ]',
+    )
+  }
+}
+
+/** Where JSON.parse stumbled, as editors count; empty where it doesn't tell. */
+function placeOf(error: unknown, text: string): string {
+  const { message } = error as Error
+  const at = /at position (\d+)/.exec(message)?.[1]
+  if (at === undefined && !message.includes('end of JSON')) return ''
+  const before = at === undefined ? text : text.slice(0, Number(at))
+  const lines = before.split('\n')
+  return `: line ${lines.length}, column ${lines.at(-1)!.length + 1}`
 }

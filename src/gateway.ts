@@ -39,12 +39,14 @@ import { iceRoutes } from './routes/rooms/ice-servers.js'
 import { participantRoutes } from './routes/rooms/participants.js'
 import { roomRoutes } from './routes/rooms/room.js'
 import { signalRoutes } from './routes/rooms/signals.js'
+import { itemRoutes } from './routes/runs/items.js'
 import { produceRoutes } from './routes/runs/produce.js'
 import { readRoutes } from './routes/runs/read.js'
 import { relayRoutes } from './routes/runs/relay.js'
 import { validatorCompiler } from './routes/schemas.js'
 import { sessionRoutes } from './routes/sessions.js'
 import { ticketRoutes } from './routes/tickets.js'
+import { isRunChannel } from './runs/run.js'
 import { createRuns } from './runs/runs.js'
 import type { RunStore } from './runs/store.js'
 import { createMemoryRuns } from './runs/store-memory.js'
@@ -73,6 +75,7 @@ const METHODS = new Map([
   ['/v1/rooms/:room/participants/:id', ['PATCH', 'DELETE']],
   ['/v1/rooms/:room/signals', ['POST']],
   ['/v1/ice-servers', ['GET', 'HEAD']],
+  ['/v1/relay/:upstream/*', ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']],
   ['/healthz', ['GET', 'HEAD']],
   ['/readyz', ['GET', 'HEAD']],
 ])
@@ -86,6 +89,7 @@ const ROUTES = [
   sessionRoutes,
   revocationRoutes,
   produceRoutes,
+  itemRoutes,
   readRoutes,
   roomRoutes,
   signalRoutes,
@@ -172,7 +176,11 @@ export const gatewayPlugin: FastifyPluginAsync<GatewayOptions> = async (app, opt
     ...{ log, heartbeatMs, maxAgeMs, maxStreams, now },
   })
   const publish = (drafts: readonly Draft[]) => hub.publish(drafts)
-  const runs = createRuns({ store: runStore, log, publish, logger, ...internals.runs })
+  const lasting = config.redisUrl !== undefined
+  const runs = createRuns({
+    ...{ store: runStore, log, publish, logger, lasting },
+    ...internals.runs,
+  })
   const documents = { ...store.documents, ...createTransactions(store.documents) }
   const { presenceGraceMs: graceMs, maxPresent: maxConnections } = config
   const keeper = createKeeper({ documents, logger, graceMs, ...internals.members })
@@ -219,7 +227,8 @@ export const gatewayPlugin: FastifyPluginAsync<GatewayOptions> = async (app, opt
   // can still be told why it ends.
   app.addHook('preClose', async () => {
     draining = true
-    hub.drain()
+    // Whoever reads a run here has nowhere else to read it where it is gone with this process.
+    hub.drain(lasting ? undefined : isRunChannel)
     await Promise.all([ingest?.stop(), idle(hub, config.drainMs)])
     // What is still under way ends here, and readers are told how.
     await runs.stop()

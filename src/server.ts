@@ -1,5 +1,5 @@
 /** The gateway as a server of its own. */
-import type { Server, ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { promisify } from 'node:util'
 import fastify from 'fastify'
@@ -60,6 +60,9 @@ export async function startGateway(config: Config, options: ServerOptions = {}):
     pluginTimeout: config.drainMs + PLUGIN_MS,
     // Who comes while the gateway shuts down is told so in the gateway's own words.
     return503OnClosing: false,
+    // Ids have rules of their own; the router would refuse from 101 characters on, in words that help nobody.
+    routerOptions: { maxParamLength: config.maxUrlLength },
+    rewriteUrl: originForm,
     // Whose word counts for where a request comes from; false: nobody's.
     trustProxy: config.trustedProxies.length > 0 && [...config.trustedProxies],
     // Ids stand in paths, coded: each of their characters may be three.
@@ -113,6 +116,17 @@ export async function startGateway(config: Config, options: ServerOptions = {}):
   })
   const url = await app.listen({ host: config.host, port: config.port, backlog: 4096 })
   return { url, close: () => app.close() }
+}
+
+/**
+ * `GET http://name/path`: the name in it counts, whatever the Host header says (RFC 9112 § 3.2.2). Else a
+ * request would be let in by one name and meant for another.
+ */
+function originForm({ url = '/', headers }: IncomingMessage): string {
+  const [, host, rest = ''] = /^https?:\/\/([^/?#]*)(.*)$/is.exec(url) ?? []
+  if (host === undefined) return url
+  headers.host = host
+  return rest.startsWith('/') ? rest : `/${rest}`
 }
 
 /**

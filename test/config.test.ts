@@ -339,6 +339,11 @@ t.test(
 t.test('a file that can’t be used is a problem like the others', async (t) => {
   t.match(problems(file('{')), [{ source: '/etc/gate.json' }])
   t.match(problems(file('[]')), [{ fault: 'it holds no JSON object' }])
+  t.match(problems(file('{\n  "port": 1,\n}')), [
+    { fault: 'it is not JSON: line 3, column 1', advice: /no comma before/ },
+  ])
+  t.match(problems(file('{"apiKey": secret}')), [{ fault: /^it is not JSON/ }])
+  t.notMatch(JSON.stringify(problems(file('{"apiKey": secret}'))), 'secret')
   const readFile = () => {
     throw new Error('ENOENT: no such file')
   }

@@ -1,5 +1,5 @@
 /**
- * npm run demo:llm [-- --port N]: a page on which a generation can be reloaded, cut and stopped.
+ * npm run demo:llm [-- --port N --gateway-port N]: a page on which a generation can be reloaded, cut and stopped.
  *
  *     page ──ask, stop──────────▶ gateway ──relay──▶ upstream
  *       └───two viewers──wires──▶    │
@@ -14,29 +14,41 @@ import { startWire } from './wire.mjs'
 
 const USAGE = `npm run demo:llm [-- options]
 
-  --port N    where the page is (8090); 0 takes a free port
+  --port N            where the page is (8090); 0 takes a free port
+  --gateway-port N    where its gateway is; a free port unless you say
 `
+
+function portOf(text) {
+  const port = Number(text)
+  if (!/^\d{1,5}$/.test(text) || port > 65_535) throw new Error(`no port: ${text}`)
+  return port
+}
 
 function readOptions() {
   try {
     const { values } = parseArgs({
-      options: { port: { type: 'string', default: '8090' }, help: { type: 'boolean', short: 'h' } },
+      options: {
+        port: { type: 'string', default: '8090' },
+        'gateway-port': { type: 'string', default: '0' },
+        help: { type: 'boolean', short: 'h' },
+      },
     })
-    const port = Number(values.port)
-    if (!/^\d{1,5}$/.test(values.port) || port > 65_535) throw new Error(`no port: ${values.port}`)
-    return { port, help: values.help }
+    const { port, help, 'gateway-port': gatewayPort } = values
+    return { port: portOf(port), gatewayPort: portOf(gatewayPort), help }
   } catch (error) {
     console.error(`${error.message}\n\n${USAGE}`)
     process.exit(2)
   }
 }
 
-async function start(port) {
+async function start(port, ownPort) {
   const upstream = await startUpstream()
+  const local = { url: upstream.url, allow: ['POST /v1/chat/completions'] }
   const gateway = await createGateway({
-    port: 0,
+    port: ownPort,
     drainTime: '300ms',
-    upstreams: { local: { url: upstream.url, allow: ['POST /v1/chat/completions'] } },
+    // Also by the name that the recipes of docs/llm.md call.
+    upstreams: { local, openai: local },
   })
   const gatewayPort = Number(new URL(gateway.url).port)
   const wires = [await startWire(gatewayPort), await startWire(gatewayPort)]
@@ -48,6 +60,7 @@ async function start(port) {
   const pages = await startPages({ port, setup, wires, upstream: upstream.url })
   return {
     url: pages.url,
+    gateway: gateway.url,
     async close() {
       pages.close()
       await gateway.close()
@@ -56,17 +69,27 @@ async function start(port) {
   }
 }
 
-const { port, help } = readOptions()
+const { port, gatewayPort, help } = readOptions()
 if (help) {
   console.log(USAGE)
   process.exit()
 }
-const demo = await start(port).catch((error) => {
+const demo = await start(port, gatewayPort).catch((error) => {
   const taken = error.code === 'EADDRINUSE'
-  console.error(taken ? `Port ${port} is taken: npm run demo:llm -- --port 0` : error)
+  console.error(taken ? `Port ${error.port} is taken: npm run demo:llm -- --port 0` : error)
   process.exit(1)
 })
-console.log(`\n  Open ${demo.url}\n\n  Ctrl-C ends it.\n`)
+console.log(`
+  Open ${demo.url}
+
+  For recipes of docs/llm.md, in another terminal:
+
+    export SLUICE_URL=${demo.gateway}
+
+  Its relay is $SLUICE_URL/v1/relay/openai/v1/chat/completions
+
+  Ctrl-C ends it.
+`)
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   process.once(signal, () => demo.close().then(() => process.exit()))
 }

@@ -51,8 +51,7 @@ export function createDecoder(): Decoder {
     return false
   }
 
-  function control(name: string, json: string): void {
-    const data: unknown = JSON.parse(json)
+  function control(name: string, data: unknown): void {
     if (name === 'stream.ready') {
       const ready = data as ControlData['stream.ready']
       heartbeat = ready.heartbeat
@@ -84,15 +83,17 @@ export function createDecoder(): Decoder {
     // parser would pass over it.
     if (block.id) cursor = block.id
     const name = block.event ?? 'message'
-    if (name.startsWith('stream.')) {
-      control(name, block.data)
-      return
-    }
-    if (name === 'presence.state') {
-      items.push({ type: 'presence', ...(JSON.parse(block.data) as PresenceState) })
-      return
-    }
     const envelope = JSON.parse(block.data)
+    // By its name alone, an event of whoever may publish would steer the stream. All events have a time,
+    // no control event has.
+    if (name.startsWith('stream.') && envelope.time === undefined) {
+      control(name, envelope)
+      return
+    }
+    if (name === 'presence.state' && envelope.time === undefined) {
+      items.push({ type: 'presence', ...(envelope as PresenceState) })
+      return
+    }
     if (isDouble(envelope.channel, envelope.id)) return
     ended.delete(envelope.channel)
     items.push({

@@ -89,8 +89,8 @@ export interface Hub {
   start(): void
   /** Heartbeats, time-outs, channels nobody reads any more. The clock of `start` calls it. */
   tick(): void
-  /** Says goodbye to everybody. */
-  drain(): void
+  /** Says goodbye to everybody, but for streams of channels that are to be read to their end. */
+  drain(spared?: (channel: string) => boolean): void
   /** Cuts whoever is still there. */
   stop(): void
 }
@@ -422,9 +422,12 @@ export function createHub(options: HubOptions): Hub {
       timer.unref()
     },
     tick,
-    drain() {
+    drain(spared = () => false) {
       flush()
-      for (const stream of streams) stream.bye('draining', true)
+      for (const stream of streams) {
+        const feeds = stream.shares.flatMap((share) => share.feeds)
+        if (!feeds.every(({ channel }) => spared(channel.name))) stream.bye('draining', true)
+      }
       poller.drain()
     },
     stop() {

@@ -9,6 +9,13 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { SluiceError } from '../wire/errors.js'
 import { sendProblem } from './problems.js'
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Only bodies that are handed on as a stream are taken here. Default false. */
+    streamed?: boolean
+  }
+}
+
 /** How often that is looked at. */
 const SWEEP_MS = 1_000
 
@@ -100,7 +107,9 @@ export function registerBodies(
     if (contentType === undefined && !hasBody(headers)) return next()
     const type = knownBodyType(contentType ?? '')
     if (type === undefined || (headers['content-encoding'] ?? 'identity') !== 'identity') {
-      return next(new SluiceError('media_type_unsupported'))
+      const advice = 'Use application/x-ndjson or text/event-stream, uncompressed.'
+      const streamed = request.routeOptions.config.streamed === true
+      return next(new SluiceError('media_type_unsupported', streamed ? { advice } : {}))
     }
     // Nobody reads the body of a GET. Left where it is, it would stop the socket, and that the reader of
     // a stream has gone would be noticed at the next heartbeat only.

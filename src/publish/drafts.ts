@@ -10,6 +10,8 @@ import { channelOf } from './channel.js'
 export const MAX_ARRAY = 1_000
 
 const MEMBERS = new Set(['channel', 'name', 'data', 'key', 'ephemeral'])
+/** Characters of an idempotency key. */
+export const MAX_KEY_LENGTH = 200
 const KEY = /^[\x21-\x7e]{1,200}$/
 
 /** Where drafts come from: who sends them and how large their data may be. */
@@ -104,10 +106,7 @@ export function draftsOfObjects(
 /** Says which item of many is meant. */
 function at(error: unknown, index: number): unknown {
   if (!(error instanceof SluiceError)) return error
-  return new SluiceError(error.code, {
-    detail: `Item ${index} (counted from 0): ${error.message.replace(/\.$/, '')}`,
-    extensions: { item: index },
-  })
+  return error.of(`Item ${index} (counted from 0)`, { item: index })
 }
 
 /** Whether a JSON value looks like an event object: it has `data`, and nothing that no event has. */

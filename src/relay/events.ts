@@ -10,6 +10,7 @@
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
 import type { RunEvent } from '../runs/format.js'
 import { DEFAULT_NAME } from '../wire/event.js'
+import { createLineEnds } from '../wire/line-ends.js'
 import { UpstreamFault } from './faults.js'
 
 /** What came of a part of the body. */
@@ -32,17 +33,17 @@ export interface CutterOptions {
 
 /** Characters around the data of an event in the line that is put together: `data: `, and to spare. */
 const AROUND = 64
-const CR = 13
-const LF = 10
+/** Characters by which a line is known: a comment, an `id:`. */
+const LINE_START = 6
 
 export function createCutter({ maxEventBytes }: CutterOptions): Cutter {
   const decoder = new TextDecoder()
   let events: RunEvent[] = []
   let tooLarge = false
   let last: EventSourceMessage | undefined
-  /** The last character was a CR: an LF after it belongs to it. */
-  let afterCr = false
-  let midLine = false
+  const withLf = createLineEnds()
+  /** The beginning of the line that is unfinished; empty between two lines. */
+  let line = ''
 
   const parser = createParser({
     // In characters, of which no text has more than bytes. Stops what never becomes an event; what does
@@ -61,12 +62,10 @@ export function createCutter({ maxEventBytes }: CutterOptions): Cutter {
 
   function parse(decoded: string): void {
     if (decoded === '') return
-    const text = afterCr && decoded.charCodeAt(0) === LF ? decoded.slice(1) : decoded
-    const end = decoded.charCodeAt(decoded.length - 1)
-    afterCr = end === CR
-    midLine = !afterCr && end !== LF
-    // The parser waits behind a CR for its LF, and an event that ends in one would come with the next.
-    parser.feed(afterCr ? `${text}\n` : text)
+    const text = withLf(decoded)
+    const begun = text.lastIndexOf('\n') + 1
+    line = ((begun > 0 ? '' : line) + text.slice(begun, begun + LINE_START)).slice(0, LINE_START)
+    parser.feed(text)
   }
 
   return {
@@ -81,10 +80,10 @@ export function createCutter({ maxEventBytes }: CutterOptions): Cutter {
     end() {
       if (tooLarge) return { broken: true }
       parse(decoder.decode())
-      if (midLine) return { broken: true }
-      // Something of an event is there if this makes one that isn't as empty as itself.
-      parser.feed('data\n\n')
-      return { broken: last?.data !== '' || last.event !== undefined || last.id !== undefined }
+      if (line !== '' && !/^(?::|id:|retry:)/.test(line)) return { broken: true }
+      // Something of an event is there if this makes one that isn't as empty as itself; an id alone is none.
+      parser.feed(line === '' ? 'data\n\n' : '\ndata\n\n')
+      return { broken: last?.data !== '' || last.event !== undefined }
     },
   }
 }

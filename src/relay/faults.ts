@@ -16,13 +16,13 @@ export type UpstreamFaultCode =
   | 'aborted'
 
 const MESSAGES: Readonly<Record<UpstreamFaultCode, string>> = {
-  unreachable: 'the upstream can’t be reached',
-  blocked: 'the upstream’s address is not one that the gateway connects to',
-  head_timeout: 'the upstream didn’t answer in time',
-  idle_timeout: 'the upstream fell silent in the middle of its answer',
-  event_too_large: 'the upstream sent an event above the limit',
-  broken: 'the upstream’s answer broke off or can’t be read',
-  aborted: 'the request to the upstream was given up',
+  unreachable: 'The upstream can’t be reached',
+  blocked: 'The upstream’s address is not one that the gateway connects to',
+  head_timeout: 'The upstream didn’t answer in time',
+  idle_timeout: 'The upstream fell silent in the middle of its answer',
+  event_too_large: 'The upstream sent an event above the limit',
+  broken: 'The upstream’s answer broke off or can’t be read',
+  aborted: 'The request to the upstream was given up',
 }
 
 /**

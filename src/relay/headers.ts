@@ -76,6 +76,12 @@ export function isForOperator(status: number): boolean {
   return (status >= 300 && status < 400) || status === 401 || status === 403 || status === 407
 }
 
+/** What an operator is to look at where an answer speaks to the gateway. */
+export function hintOf(status: number, upstream: string): string {
+  if (status < 400) return `check url of upstreams.${upstream}: redirects are not followed`
+  return `check headers of upstreams.${upstream}: the key, and what it may do`
+}
+
 /** Whether an answer is a stream of events. */
 export function isEventStream(answer: IncomingHttpHeaders): boolean {
   return /^\s*text\/event-stream\s*(?:;|$)/i.test(answer['content-type'] ?? '')

@@ -11,7 +11,8 @@ export interface Rule {
   readonly segments: readonly string[]
 }
 
-const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']
+/** What the relay takes. No HEAD: its answer to a stream would be a run that nobody hears of. */
+const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']
 
 /**
  * One segment: what RFC 3986 § 3.3 calls pchar, but for `;`, which some servers cut off with all after

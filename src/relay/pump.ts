@@ -5,7 +5,7 @@
 import type { Logger } from '../logger.js'
 import type { RunEvent } from '../runs/format.js'
 import { REGAIN_FOR_MS, REGAIN_MS } from '../runs/limits.js'
-import { isOver, type Producer } from '../runs/producer.js'
+import { type Finish, isOver, type Producer } from '../runs/producer.js'
 import type { RunFault } from '../runs/run.js'
 import type { Runs } from '../runs/runs.js'
 import { SluiceError } from '../wire/errors.js'
@@ -51,28 +51,46 @@ export async function pump({ runs, answer, upstream, logger, ...from }: Pumping)
       await producer.append(events)
     } catch (error) {
       if (!isAway(error)) throw error
-      watched()
-      producer = await regain(runs, producer)
-      watched = watch(producer)
-      const missing = events.slice(producer.events - before)
+      const { signal } = producer
+      await regained(() => signal.reason !== 'stopped')
+      // The log may have lost more than it was sent meanwhile.
+      const missing = events.slice(Math.max(0, producer.events - before))
       if (missing.length > 0) await append(missing)
     }
   }
 
+  /** The same for its end: what was generated whole must not end as an error. */
+  async function finish(how: Finish): Promise<void> {
+    try {
+      await producer.finish(how)
+    } catch (error) {
+      if (!isAway(error)) throw error
+      await regained(() => true)
+      await finish(how)
+    }
+  }
+
+  async function regained(wanted: () => boolean): Promise<void> {
+    watched()
+    producer = await regain(runs, producer, wanted)
+    watched = watch(producer)
+  }
+
   try {
     for await (const events of eventsOf(answer.body, upstream)) await append(events)
-    await producer.finish({ as: 'closed', fault: BROKEN })
+    await finish({ as: 'closed', fault: BROKEN })
   } catch (error) {
     const { reason } = producer.signal
-    if (reason === 'lost' || isOver(error)) return
+    if (reason === 'lost' || isOver(error)) return producer.leave()
     const fault = faultOf(error)
     if (reason !== 'stopped') {
       const detail = error instanceof UpstreamFault ? error.detail : (error as Error).message
       logger.warn({ run: producer.id, upstream: upstream.name, code: fault.code, detail }, 'relay')
     }
-    const finish =
-      reason === 'stopped' ? ({ as: 'aborted' } as const) : ({ as: 'error', fault } as const)
-    await producer.finish(finish).catch((error: unknown) => {
+    const how: Finish = reason === 'stopped' ? { as: 'aborted' } : { as: 'error', fault }
+    await finish(how).catch((error: unknown) => {
+      producer.leave()
+      if (isOver(error)) return
       // Its lease ends it.
       logger.warn({ run: producer.id, reason: (error as Error).message }, 'relay: no end')
     })
@@ -89,12 +107,12 @@ function isAway(error: unknown): boolean {
   )
 }
 
-async function regain(runs: Runs, lost: Producer): Promise<Producer> {
+async function regain(runs: Runs, lost: Producer, wanted: () => boolean): Promise<Producer> {
   const deadline = performance.now() + REGAIN_FOR_MS
   for (;;) {
-    if (lost.signal.reason === 'stopped') throw new UpstreamFault('aborted')
+    if (!wanted()) throw new UpstreamFault('aborted')
     try {
-      const opening = await runs.resume(lost.id)
+      const opening = await runs.resume(lost.id, lost.known)
       if (opening.kind === 'producing') return opening.producer
       throw new SluiceError('fenced')
     } catch (error) {

@@ -56,7 +56,7 @@ const SPARE_SOCKETS = 256
  */
 const SPARE = 4_000
 
-const inRealTime: Later = (run, ms) => {
+export const inRealTime: Later = (run, ms) => {
   const timer = setTimeout(run, ms)
   return () => clearTimeout(timer)
 }
@@ -121,7 +121,10 @@ export function createUpstreamClient(options: UpstreamClientOptions = {}): Upstr
         answer = response
         const { statusCode: status = 0, headers } = response
         const parts = bodyOf(response, { idleTimeoutMs, later, giveUp, reason: () => reason })
-        if (isEventStream(headers) && isCompressed(headers)) {
+        // RFC 9110 § 15: three digits that begin with 1 to 5, and those with 1 don't come here.
+        if (status < 200 || status > 599) {
+          giveUp(new UpstreamFault('broken', 'its status is none of HTTP'))
+        } else if (isEventStream(headers) && isCompressed(headers)) {
           giveUp(new UpstreamFault('broken', 'its events are compressed'))
         } else resolve({ status, headers, body: parts, abort })
       })

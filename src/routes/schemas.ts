@@ -136,9 +136,9 @@ export const RunReadOptions = Type.Object(
 )
 export type RunReadOptions = Static<typeof RunReadOptions>
 
-/** Options of stopping one. */
-export const RunStopOptions = Type.Object({ session, ticket }, strict)
-export type RunStopOptions = Static<typeof RunStopOptions>
+/** Options of looking at one, and of stopping it. */
+export const RunTicketOptions = Type.Object({ session, ticket }, strict)
+export type RunTicketOptions = Static<typeof RunTicketOptions>
 
 /** Body of a close. */
 export const CloseBody = Type.Object(
@@ -263,7 +263,7 @@ function explain(schema: AnyObject, check: Check, value: unknown): string {
     return `There is no option ${JSON.stringify(unknown.slice(0, 40))}: ${describe(schema, unknown)}`
   }
   const [first] = check.Errors(value)
-  if (first?.keyword === 'required') {
+  if (first?.keyword === 'required' && first.instancePath === '') {
     const [missing = ''] = first.params.requiredProperties
     return `Option "${missing}" is missing: ${describe(schema, missing)}`
   }

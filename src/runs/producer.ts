@@ -10,6 +10,7 @@ import { SluiceError } from '../wire/errors.js'
 import type { Reading, RunEvent } from './format.js'
 import { detect, formatOf } from './formats.js'
 import { KEEP_MS } from './limits.js'
+import type { Known } from './past.js'
 import { type Run, type RunEnd, type RunFault, type RunFormat, runChannel } from './run.js'
 import type { Hold, RunStore } from './store.js'
 
@@ -28,14 +29,23 @@ export type Finish =
   | { readonly as: 'error'; readonly fault: RunFault }
   | { readonly as: 'aborted' }
 
-/** Why nothing more is taken. */
-export type Ending = 'stopped' | 'lost'
+/** Why nothing more is taken. `moved`: this gateway shuts down, and another one takes the rest. */
+export type Ending = 'stopped' | 'lost' | 'moved'
 
 export interface Producer {
   readonly id: string
   readonly fence: number
   /** Events appended so far. */
   readonly events: number
+  /**
+   * Whether a body that ends here is whole: its format has said its end. Of `plain` nothing is known but
+   * that there is something.
+   */
+  readonly complete: boolean
+  /** Whoever sends it can go on by another gateway: a shutdown leaves it to its lease. Default false. */
+  movable: boolean
+  /** What its events have said so far, for whoever goes on with it in this process. */
+  readonly known: Known
   /** Aborts with an `Ending`: somebody wants the run to end, or it is another's. */
   readonly signal: AbortSignal
   /**
@@ -43,13 +53,13 @@ export interface Producer {
    * Rejects with `fenced` where another producer has the run, `channel_closed` where it has ended.
    */
   append(events: readonly RunEvent[], keys?: readonly (string | undefined)[]): Promise<Receipt[]>
-  /** What its events are likely to be; the first of them may show another. */
+  /** There will be events, and what they are likely to be; the first of them may show another. */
   expect(format: RunFormat | undefined): void
   /** Ends the run, in the words of its format. Only the first call counts. */
   finish(finish: Finish): Promise<Run | undefined>
   /** Leaves the run to its lease: somebody else may go on. */
   leave(): void
-  /** It never came to be: forgotten at once, so that its id is free again. */
+  /** It never came to be: forgotten, so that its id is free again. Only the first call counts. */
   discard(): Promise<void>
   /** The keeper's word. */
   tell(ending: Ending): void
@@ -60,8 +70,8 @@ export interface ProducerOptions {
   readonly store: RunStore
   readonly log: Pick<Log, 'close' | 'delete'>
   readonly publish: (drafts: readonly Draft[]) => Promise<Receipt[]>
-  /** What its events have said before this producer came. */
-  readonly said: Reading | undefined
+  /** What its events have said before this producer came; undefined for the first. */
+  readonly known: Known | undefined
   /** Nobody produces it here any more. */
   readonly onOver: (producer: Producer) => void
 }
@@ -71,10 +81,13 @@ export function createProducer(options: ProducerOptions): Producer {
   const { fence, run } = hold
   const channel = runChannel(run.id)
   const ending = new AbortController()
-  let format = formatOf(run.format)
-  let reading = options.said ?? format.read()
-  let { events } = run
+  let format = formatOf(options.known?.format ?? run.format)
+  let reading = options.known?.reading ?? format.read()
+  let events = options.known?.events ?? 0
+  let order = options.known?.order ?? 0
+  let { pending } = run
   let finished: Promise<Run | undefined> | undefined
+  let discarded: Promise<void> | undefined
 
   /** The first event shows what the head didn't, or what a path only let guess. */
   function recognise(event: RunEvent): void {
@@ -87,8 +100,13 @@ export function createProducer(options: ProducerOptions): Producer {
     if (name === format.name) return
     format = formatOf(name)
     reading = format.read()
-    // Not waited for: the first token must not wait for it, and the end says it again.
-    store.describe(run.id, fence, name).catch(() => {})
+    describe()
+  }
+
+  function describe(): void {
+    pending = undefined
+    // Not waited for: the first token must not wait for it, and the next sign of life says it again.
+    store.describe(run.id, fence, format.name).catch(() => {})
   }
 
   async function append(
@@ -100,9 +118,10 @@ export function createProducer(options: ProducerOptions): Producer {
       return { channel, name, data: JSON.stringify(data), key: keys[i], fence }
     })
     const receipts = await publish(drafts)
-    receipts.forEach(({ duplicate }, i) => {
+    receipts.forEach(({ duplicate, position }, i) => {
       if (duplicate) return
       events++
+      order = position?.order ?? order
       reading.feed(list[i]!)
     })
     return receipts
@@ -121,16 +140,36 @@ export function createProducer(options: ProducerOptions): Producer {
     return store.finish(run.id, fence, { ...told, events, text, usage }, KEEP_MS)
   }
 
+  /**
+   * Its record goes last of all: while there is one nobody else begins, whose events this would take. It
+   * is `pending` until then, and so nobody takes it for a run.
+   */
+  async function forget(): Promise<void> {
+    // Somebody may read it already, who knew its id before it began.
+    await append(format.broken(NEVER, events))
+    await log.close(channel, 'error', fence)
+    await log.delete(channel)
+    await store.forget(run.id, fence)
+  }
+
   const producer: Producer = {
     id: run.id,
     fence,
     get events() {
       return events
     },
+    get complete() {
+      return format.name === 'plain' ? events > 0 : reading.end !== undefined
+    },
+    movable: false,
+    get known() {
+      return { format: format.name, reading, events, order }
+    },
     signal: ending.signal,
     append,
     expect(name) {
       if (events === 0 && name !== undefined) become(name)
+      if (pending) describe()
     },
     finish(finish) {
       finished ??= end(finish).finally(() => options.onOver(producer))
@@ -139,15 +178,14 @@ export function createProducer(options: ProducerOptions): Producer {
     leave() {
       options.onOver(producer)
     },
-    async discard() {
+    discard() {
       options.onOver(producer)
-      // Somebody may read it already, who knew its id before it began.
-      await append(format.broken(NEVER, events))
-      await log.close(channel, 'error', fence)
-      await log.delete(channel)
-      await store.finish(run.id, fence, { state: 'error', events: 0 }, 1)
+      discarded ??= forget()
+      return discarded
     },
     tell(what) {
+      // Whoever has lost it has nothing to renew, nor to end.
+      if (what === 'lost') options.onOver(producer)
       ending.abort(what)
     },
   }

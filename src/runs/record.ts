@@ -4,10 +4,10 @@ import type { Run, RunFormat, RunState } from './run.js'
 /** In the order of RUN_FIELDS. */
 export type Told = readonly (string | null)[]
 
-const OPTIONAL = ['upstream', 'subject', 'error', 'usage'] as const
+const OPTIONAL = ['upstream', 'owner', 'error', 'usage', 'key', 'pending'] as const
 
 /**
- * JSON, also of strings: a subject may hold lone surrogates, which would all become one character on
+ * JSON, also of strings: an owner may hold lone surrogates, which would all become one character on
  * their way. Empty: there is none.
  */
 export function writeField(value: unknown): string {

@@ -33,8 +33,12 @@ export interface Run {
   readonly events: number
   /** Name of the upstream that it is relayed from. */
   readonly upstream?: string | undefined
-  /** Subject that began it: who may produce it. */
-  readonly subject?: string | undefined
+  /** Who began it, and may produce it: as callers are told apart, not only by subjects. */
+  readonly owner?: string | undefined
+  /** The idempotency key that it was begun under, as `RunStore.keyed` knows it. */
+  readonly key?: string | undefined
+  /** It is yet to be seen whether it comes to be. Left out once it has. */
+  readonly pending?: true | undefined
   readonly error?: RunFault | undefined
   /** All its text, once it has ended. */
   readonly text?: string | undefined
@@ -49,6 +53,10 @@ export type RunEnd = Pick<Run, 'state' | 'events' | 'error' | 'text' | 'usage'> 
 /** The channel of a run's events. */
 export function runChannel(id: string): string {
   return `run:${id}`
+}
+
+export function isRunChannel(channel: string): boolean {
+  return channel.startsWith('run:')
 }
 
 /** 1–150 characters of a channel’s name. `alice:x7` is alice’s to read by `run:{sub}:*`. */

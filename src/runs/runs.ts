@@ -5,9 +5,9 @@
 import type { Draft, Log, Receipt } from '../log/log.js'
 import type { Logger } from '../logger.js'
 import { KEEP_MS, LEASE_MS, RENEW_MS, STOP_MS, SWEEP_MS, SWEEP_RUNS } from './limits.js'
-import { type Past, readPast } from './past.js'
+import { type Known, type Past, readPast } from './past.js'
 import { createProducer, type Producer } from './producer.js'
-import { type Run, type RunEnd, type RunFormat, runChannel } from './run.js'
+import { type Run, type RunEnd, runChannel } from './run.js'
 import type { Beginning, Hold, RunStore } from './store.js'
 
 export interface RunsOptions {
@@ -17,6 +17,8 @@ export interface RunsOptions {
   readonly logger: Logger
   /** ms. Default: LEASE_MS. */
   readonly leaseMs?: number
+  /** Whether runs outlive this process, so that other gateways may go on with them. Default false. */
+  readonly lasting?: boolean
 }
 
 export type Opened =
@@ -27,13 +29,16 @@ export type Opened =
 
 export interface Runs {
   start(): Promise<void>
-  /** Says of all that are produced here that they have broken off. */
+  /** Says of all that are produced here that they have broken off, or move to another gateway. */
   stop(): Promise<void>
   /** Runs that are produced here. */
   readonly producing: number
   begin(beginning: Beginning): Promise<Opened>
-  /** Goes on with a run that still runs; whoever produced it is shut out. */
-  resume(id: string, format?: RunFormat): Promise<Opened>
+  /**
+   * Goes on with a run that still runs; whoever produced it is shut out. `known`: what needn't be read
+   * again. One whose end is in the log already ends by it.
+   */
+  resume(id: string, known?: Known): Promise<Opened>
   get(id: string): Promise<Run | undefined>
   /** Asks for a run's end; answers it as it is. */
   requestStop(id: string): Promise<Run | undefined>
@@ -44,23 +49,22 @@ const GONE = { code: 'producer_gone', message: 'Its producer is gone' }
 const SHUTDOWN = { code: 'gateway_shutdown', message: 'The gateway that produced it was shut down' }
 
 export function createRuns(options: RunsOptions): Runs {
-  const { store, log, publish, logger, leaseMs = LEASE_MS } = options
+  const { store, log, publish, logger, leaseMs = LEASE_MS, lasting = false } = options
   const own = new Map<string, Producer>()
   const timers: NodeJS.Timeout[] = []
   let sweeping = false
 
   /** What earlier producers have said; they are shut out from here on. */
-  async function pastOf({ run, fence }: Hold): Promise<Past | undefined> {
+  async function pastOf({ run, fence }: Hold, known?: Known): Promise<Past | undefined> {
     if (fence === 1) return undefined
     await log.fence(runChannel(run.id), fence)
-    return readPast(log, run.id, run.format)
+    return readPast(log, run, known)
   }
 
   function produce(hold: Hold, past: Past | undefined): Producer {
     const { id } = hold.run
-    const run = { ...hold.run, format: past?.format ?? hold.run.format, events: past?.events ?? 0 }
     const producer = createProducer({
-      ...{ hold: { ...hold, run }, store, log, publish, said: past?.reading },
+      ...{ hold, store, log, publish, known: past },
       onOver(producer) {
         if (own.get(id) === producer) own.delete(id)
       },
@@ -70,8 +74,16 @@ export function createRuns(options: RunsOptions): Runs {
     return producer
   }
 
-  async function opened(hold: Hold): Promise<Opened> {
-    return { kind: 'producing', producer: produce(hold, await pastOf(hold)), run: hold.run }
+  async function opened(hold: Hold, known?: Known): Promise<Opened> {
+    const past = await pastOf(hold, known)
+    if (!isEnded(past)) return { kind: 'producing', producer: produce(hold, past), run: hold.run }
+    const run = await writeDown(hold, past)
+    return run === undefined ? { kind: 'unknown' } : { kind: 'exists', run }
+  }
+
+  /** A run's events and its end are there; only the record lacks them. */
+  function writeDown({ run: { id }, fence }: Hold, past: Closed): Promise<Run | undefined> {
+    return store.finish(id, fence, endOf(past), KEEP_MS)
   }
 
   /** Says that producers here live. */
@@ -97,9 +109,8 @@ export function createRuns(options: RunsOptions): Runs {
 
   async function bury(hold: Hold, stopped: boolean): Promise<void> {
     const past = await pastOf(hold)
-    const run = await (isEnded(past?.closed)
-      ? // Its events and its end are there; only the record lacks them.
-        store.finish(hold.run.id, hold.fence, endOf(past), KEEP_MS)
+    const run = await (isEnded(past)
+      ? writeDown(hold, past)
       : produce(hold, past).finish(stopped ? { as: 'aborted' } : { as: 'error', fault: GONE }))
     logger.warn({ run: hold.run.id, state: run?.state, events: run?.events }, 'a producer is gone')
   }
@@ -112,10 +123,10 @@ export function createRuns(options: RunsOptions): Runs {
     if (opening.kind === 'producing') await opening.producer.finish({ as: 'aborted' })
   }
 
-  async function resume(id: string, format?: RunFormat): Promise<Opened> {
-    const resumed = await store.resume(id, leaseMs, format)
+  async function resume(id: string, known?: Known): Promise<Opened> {
+    const resumed = await store.resume(id, leaseMs)
     if (resumed.kind === 'unknown') return resumed
-    return resumed.kind === 'ended' ? { kind: 'exists', run: resumed.run } : opened(resumed)
+    return resumed.kind === 'ended' ? { kind: 'exists', run: resumed.run } : opened(resumed, known)
   }
 
   const quietly = (what: string, task: () => Promise<void>) => () => {
@@ -138,7 +149,11 @@ export function createRuns(options: RunsOptions): Runs {
     async stop() {
       for (const timer of timers) clearInterval(timer)
       const all = [...own.values()]
-      await Promise.allSettled(all.map((it) => it.finish({ as: 'error', fault: SHUTDOWN })))
+      await Promise.allSettled(
+        all.map((it) =>
+          lasting && it.movable ? it.tell('moved') : it.finish({ as: 'error', fault: SHUTDOWN }),
+        ),
+      )
       await store.stop()
     },
     async begin(beginning) {
@@ -163,12 +178,11 @@ export function createRuns(options: RunsOptions): Runs {
 type Closed = Past & { readonly closed: RunEnd['state'] }
 
 /** A run's channel is closed in the words of its state. */
-function isEnded(closed: string | null | undefined): closed is RunEnd['state'] {
-  return closed === 'done' || closed === 'error' || closed === 'aborted'
+function isEnded(past: Past | undefined): past is Closed {
+  return past?.closed === 'done' || past?.closed === 'error' || past?.closed === 'aborted'
 }
 
-function endOf(past: Past | undefined): RunEnd {
-  const { closed, events, reading } = past as Closed
+function endOf({ closed, events, reading }: Closed): RunEnd {
   const { text, usage, end } = reading
   return { state: closed, events, error: end?.error, text, usage }
 }

@@ -19,6 +19,8 @@ interface Running {
   /** ms since the epoch at which its lease is over. */
   leased: number
   stopped: boolean
+  /** By a producer that holds something open, rather than one that comes item by item. */
+  held: boolean
 }
 
 /** One that has ended, without its text. */
@@ -49,8 +51,15 @@ export function createMemoryRuns(options: MemoryRunsOptions = {}): RunStore {
     return text === undefined ? run : { ...run, text }
   }
 
+  /** It has come to be. */
+  function settled({ pending: _, ...run }: Run): Run {
+    return run
+  }
+
   function takeOver(own: Running, leaseMs: number): void {
+    own.run = settled(own.run)
     own.fence++
+    own.held = true
     own.leased = now() + leaseMs
   }
 
@@ -62,16 +71,18 @@ export function createMemoryRuns(options: MemoryRunsOptions = {}): RunStore {
       tell = undefined
     },
 
-    async begin({ id, format, upstream, subject }, leaseMs) {
+    async begin({ id, format, upstream, owner, key, pending, loose = false }, leaseMs) {
       const before = find(id)
       if (before !== undefined) return { kind: 'exists', run: before }
       const started = now()
       const run: Run = {
         ...{ id, state: 'running', started, ended: null, format, events: 0 },
         ...(upstream !== undefined && { upstream }),
-        ...(subject !== undefined && { subject }),
+        ...(owner !== undefined && { owner }),
+        ...(key !== undefined && { key }),
+        ...(pending === true && { pending }),
       }
-      running.set(id, { run, fence: 1, leased: started + leaseMs, stopped: false })
+      running.set(id, { run, fence: 1, leased: started + leaseMs, stopped: false, held: !loose })
       return { kind: 'begun', run, fence: 1 }
     },
     async resume(id, leaseMs, format) {
@@ -88,24 +99,32 @@ export function createMemoryRuns(options: MemoryRunsOptions = {}): RunStore {
       return holds.map(({ id, fence, events }): Standing => {
         const own = held(id, fence)
         if (own === undefined) return 'lost'
-        own.run = { ...own.run, events }
+        own.run = { ...(events > 0 ? settled(own.run) : own.run), events }
         own.leased = now() + leaseMs
         return own.stopped ? 'stopped' : 'held'
       })
     },
-    async touch(id, leaseMs) {
+    async touch(id, leaseMs, { fence, owner } = {}) {
       const own = running.get(id)
       if (own === undefined) {
         const before = ended.get(id)
         return before && { ...before, stopped: false }
       }
-      own.leased = now() + leaseMs
+      const itsOwn = owner === undefined || owner === own.run.owner
+      if (itsOwn && !own.stopped && (fence ?? own.fence) === own.fence) {
+        if (own.held) takeOver(own, leaseMs)
+        own.held = false
+        own.leased = now() + leaseMs
+      }
       return { run: own.run, fence: own.fence, stopped: own.stopped }
     },
     async describe(id, fence, format) {
       const own = held(id, fence)
-      if (own !== undefined) own.run = { ...own.run, format }
+      if (own !== undefined) own.run = { ...settled(own.run), format }
       return own !== undefined
+    },
+    async forget(id, fence) {
+      return held(id, fence) !== undefined && running.delete(id)
     },
 
     async finish(id, fence, { text, error, usage, state, events }, keepMs) {
@@ -114,7 +133,7 @@ export function createMemoryRuns(options: MemoryRunsOptions = {}): RunStore {
       const own = held(id, fence)
       if (own === undefined) return undefined
       const run: Run = {
-        ...{ ...own.run, state, events, ended: Math.max(now(), own.run.started) },
+        ...{ ...settled(own.run), state, events, ended: Math.max(now(), own.run.started) },
         ...(error !== undefined && { error }),
         ...(usage !== undefined && { usage }),
       }

@@ -72,11 +72,12 @@ export function createRedisRuns(
       stops.stop()
     },
 
-    async begin({ id, format, upstream, subject }, leaseMs) {
-      const fields = [format, writeField(upstream), writeField(subject)]
+    async begin({ id, format, upstream, owner, key, pending, loose = false }, leaseMs) {
+      const told = [upstream, owner, key, pending || undefined].map(writeField)
+      const fields = [format, loose ? '' : 'held', ...told]
       const answer = await produce(id, 'run_begin', leaseMs, ...fields)
-      const [fence, told] = answer as [string, Told]
-      const run = readRun(id, told)
+      const [fence, known] = answer as [string, Told]
+      const run = readRun(id, known)
       return fence === '' ? { kind: 'exists', run } : { kind: 'begun', run, fence: Number(fence) }
     },
     async resume(id, leaseMs, format = 'plain') {
@@ -95,14 +96,17 @@ export function createRedisRuns(
       for (const [place, standing] of answers.flat()) standings[place] = standing
       return standings
     },
-    async touch(id, leaseMs) {
-      const answer = await ask(id, 'run_touch', leaseMs)
-      const [fence, stopped, told] = (answer ?? []) as [string?, number?, Told?]
+    async touch(id, leaseMs, { fence = '', owner } = {}) {
+      const answer = await ask(id, 'run_touch', leaseMs, fence, writeField(owner))
+      const [newest, stopped, told] = (answer ?? []) as [string?, number?, Told?]
       if (told === undefined) return undefined
-      return { run: readRun(id, told), fence: Number(fence), stopped: stopped === 1 }
+      return { run: readRun(id, told), fence: Number(newest), stopped: stopped === 1 }
     },
     async describe(id, fence, format) {
       return (await ask(id, 'run_describe', fence, format)) === 1
+    },
+    async forget(id, fence) {
+      return (await ask(id, 'run_forget', fence)) === 1
     },
 
     async finish(id, fence, { state, events, error, usage, text }, keepMs) {

@@ -28,7 +28,14 @@ export interface Beginning {
   readonly id: string
   readonly format: RunFormat
   readonly upstream?: string | undefined
-  readonly subject?: string | undefined
+  /** As it is compared with whoever comes to produce it. */
+  readonly owner?: string | undefined
+  /** Its producer comes item by item, and holds nothing open. Default false. */
+  readonly loose?: boolean
+  /** The key that `keyed` answered this run's id for. */
+  readonly key?: string | undefined
+  /** Its producer doesn't know yet whether there will be anything to produce. Default false. */
+  readonly pending?: boolean
 }
 
 /** A producer's hold on a run. */
@@ -65,6 +72,14 @@ export interface Renewal {
   readonly events: number
 }
 
+/** Who comes with an item. */
+export interface Visitor {
+  /** The fence that it says it has. Default: the newest, whichever that is. */
+  readonly fence?: number | undefined
+  /** Whose the run must be. Default: anybody's. */
+  readonly owner?: string | undefined
+}
+
 /** A hold, and what its producer has to know. */
 export interface Charge extends Hold {
   /** Somebody wants the run to end. False where it has. */
@@ -82,25 +97,36 @@ export interface RunStore {
   /** Begins a run and its lease. An id is free again once its run is forgotten. */
   begin(beginning: Beginning, leaseMs: number): Promise<Begun>
   /**
-   * Takes a run that still runs over from whoever produces it. `format` counts where that of the run is
-   * `plain`: the new producer may know what the old one didn't. That it was told to stop holds for the
-   * new producer, too, who hears of it as any other.
+   * Takes a run that still runs over from whoever produces it; it is `pending` no more. `format` counts
+   * where that of the run is `plain`: the new producer may know what the old one didn't. That it was told
+   * to stop holds for the new producer, too, who hears of it as any other.
    */
   resume(id: string, leaseMs: number, format?: RunFormat): Promise<Resumed>
   /**
    * Prolongs leases, to `leaseMs` from now, and says how many events there are. Answers in their order.
    * Where a part of the store can't be asked, its holds are answered `held`: nobody can take them over
-   * there, either, and a producer's next append finds out by itself. Rejects where no part can.
+   * there, either, and a producer's next append finds out by itself. Rejects where no part can. A run
+   * that has events is `pending` no more.
    */
   renew(holds: readonly Renewal[], leaseMs: number): Promise<readonly Standing[]>
   /**
    * Prolongs the lease of whoever produces a run, to `leaseMs` from now: for a producer that comes item
-   * by item, each perhaps to another gateway, and knows of no fence. Answers the run as it is, running or
-   * ended, with the fence of its last producer; undefined: unknown.
+   * by item, each perhaps to another gateway. One that holds the run is shut out by it, as by any other
+   * producer: it couldn't know of what the item says. A visitor whose it isn't changes nothing, nor does one
+   * where it was told to stop: what is refused must not keep a run alive. Answers the run as it is, running or ended, with the fence of its last
+   * producer; undefined: unknown.
    */
-  touch(id: string, leaseMs: number): Promise<Charge | undefined>
-  /** Writes the format down that was found out from the first events. False: the hold is lost. */
+  touch(id: string, leaseMs: number, visitor?: Visitor): Promise<Charge | undefined>
+  /**
+   * Writes the format down that was found out from the first events, or from what promises some: it is
+   * `pending` no more. False: the hold is lost.
+   */
   describe(id: string, fence: number, format: RunFormat): Promise<boolean>
+  /**
+   * Forgets a run that never came to be, so that its id is free at once. False, and nothing is forgotten,
+   * where it has ended, is another's, or there is none.
+   */
+  forget(id: string, fence: number): Promise<boolean>
   /**
    * Ends a run; kept for `keepMs` from now on. Answers the run as it has ended: by this call, or by an
    * earlier one, whose end stands. Undefined: unknown, or a newer producer has or had it.

@@ -174,7 +174,12 @@ const TABLE = {
   run_ended: {
     status: 409,
     title: 'The run has ended',
-    advice: 'GET /v1/runs/{id} says how. Begin another one.',
+    advice: 'GET /v1/runs/{id} says how. Another generation takes a new id.',
+  },
+  run_incomplete: {
+    status: 400,
+    title: 'The body ended before the generation did',
+    advice: 'Its format has a word for the end, and that didn’t come.',
   },
   run_pending: {
     status: 409,
@@ -242,6 +247,11 @@ const TABLE = {
     status: 403,
     title: 'The upstream is not open for this',
     advice: 'The methods and paths that may be reached stand in the configuration, under "allow".',
+  },
+  upstream_refused: {
+    status: 502,
+    title: 'The upstream refuses the gateway',
+    advice: 'It is the operator’s to mend: the gateway’s log says what to look at.',
   },
   upstream_failed: {
     status: 502,
@@ -375,6 +385,8 @@ export class SluiceError extends Error {
   readonly extensions: Readonly<Record<string, unknown>>
   /** What exactly is wrong, without advice. */
   readonly detail: string | undefined
+  /** What to do. */
+  readonly advice: string
 
   constructor(code: ErrorCode, options: SluiceErrorOptions = {}) {
     const row: Row = TABLE[code]
@@ -383,11 +395,30 @@ export class SluiceError extends Error {
       cause: options.cause,
     })
     this.detail = options.detail
+    this.advice = advice
     this.code = code
     this.status = row.status
     this.retryable = row.retryable === true
     this.retryAfter = options.retryAfter ?? (this.retryable ? 1 : undefined)
     this.extensions = options.extensions ?? {}
+  }
+
+  /** The same with more to say; members are added to those that it has. */
+  but({ extensions = {}, ...changes }: SluiceErrorOptions): SluiceError {
+    const { detail, advice, retryAfter, cause } = this
+    return new SluiceError(this.code, {
+      ...(detail !== undefined && { detail }),
+      ...(retryAfter !== undefined && { retryAfter }),
+      ...{ advice, cause },
+      ...changes,
+      extensions: { ...this.extensions, ...extensions },
+    })
+  }
+
+  /** The same of a part of what was sent: `where` stands in front of what is wrong. */
+  of(where: string, extensions: Readonly<Record<string, unknown>> = {}): SluiceError {
+    const detail = this.detail === undefined ? where : `${where}: ${this.detail}`
+    return this.but({ detail, extensions })
   }
 
   /** The document for the body. */

@@ -37,6 +37,19 @@ const UNCARRIED = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}]/u
 /** By the standard one leading space is dropped, and it is written; readers that trim are common. */
 const EDGE_SPACE = /^\s|\s$/
 
+/** Whether a name is one of the server's own. */
+export function isServerName(name: string): boolean {
+  return SERVER_NAMES.test(name)
+}
+
+/**
+ * Any name that an `event:` line carries, also `error`, and white space at its edges: what the producer of
+ * a run may call its events, for its readers' formats have names of their own.
+ */
+export function isCarried(name: string): boolean {
+  return name.length > 0 && name.length <= MAX_NAME_LENGTH && !UNCARRIED.test(name)
+}
+
 /** Why `name` can't be an event's name; undefined where it can. */
 export function nameFault(name: string): string | undefined {
   if (name.length === 0 || name.length > MAX_NAME_LENGTH) {
@@ -49,10 +62,20 @@ export function nameFault(name: string): string | undefined {
   if (name === 'error' || name === 'open') {
     return `"${name}" is EventSource's own; choose another event name`
   }
-  if (SERVER_NAMES.test(name)) {
+  if (isServerName(name)) {
     return `names beginning with "${name.slice(0, name.indexOf('.') + 1)}" belong to the server`
   }
   return undefined
+}
+
+/**
+ * What an event is called beside envelopes. A run's upstream calls its events what it likes: by a name of
+ * the server's one of them would steer a stream over many channels, by one that no line carries it would
+ * break it. Readers of the raw format, which has no control events, get it as it came.
+ */
+export function envelopeName({ channel, name }: StoredEvent | EphemeralEvent): string {
+  if (name === DEFAULT_NAME || !channel.startsWith('run:')) return name
+  return isCarried(name) && !isServerName(name) ? name : DEFAULT_NAME
 }
 
 /** The JSON that an SSE envelope carries: everything but the name, which is the SSE `event:` field. */
@@ -62,7 +85,7 @@ export function envelopeJson(event: StoredEvent | EphemeralEvent): string {
 
 /** The JSON of a long poll's event: the envelope with its name inside. */
 export function eventJson(event: StoredEvent | EphemeralEvent): string {
-  return `{${idMember(event)}"name":${JSON.stringify(event.name)},${restOfJson(event)}`
+  return `{${idMember(event)}"name":${JSON.stringify(envelopeName(event))},${restOfJson(event)}`
 }
 
 function idMember(event: StoredEvent | EphemeralEvent): string {

@@ -2,7 +2,13 @@
  * SSE blocks as text. HTML Living Standard § 9.2: lines end at LF, CR or CRLF; one space after the
  * colon is stripped, so one is always written; a blank line dispatches.
  */
-import { DEFAULT_NAME, type EphemeralEvent, envelopeJson, type StoredEvent } from './event.js'
+import {
+  DEFAULT_NAME,
+  type EphemeralEvent,
+  envelopeJson,
+  envelopeName,
+  type StoredEvent,
+} from './event.js'
 import { formatPosition } from './position.js'
 
 /** `envelope`: data is the event's JSON envelope. `raw`: data is the event's data itself. */
@@ -30,9 +36,10 @@ export function idLine(cursor: string): string {
 
 /** An event without its `id:` line. */
 export function eventBlock(event: StoredEvent | EphemeralEvent, format: Format): string {
-  const name = event.name === DEFAULT_NAME ? '' : `event: ${event.name}\n`
-  const data = format === 'raw' ? rawData(event.data) : envelopeJson(event)
-  return `${name}${dataLines(data)}\n`
+  const raw = format === 'raw'
+  const name = raw ? event.name : envelopeName(event)
+  const data = raw ? rawData(event.data) : envelopeJson(event)
+  return `${name === DEFAULT_NAME ? '' : `event: ${name}\n`}${dataLines(data)}\n`
 }
 
 /** An event with the position itself as its cursor. */

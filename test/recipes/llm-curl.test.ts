@@ -60,9 +60,25 @@ t.test('Push: a body as it comes, then read, then looked at', async (t) => {
   t.same(Object.keys(state).sort(), Object.keys(expected).sort())
 })
 
+t.test('Push: lines, each as it is', async (t) => {
+  const { run, url } = await stage(t)
+  const [, push = ''] = commandsOf('Push')
+  const lines = `generate_lines() { printf '%s\\n' '"Hello"' '{"a": 1}'; }`
+  t.match(JSON.parse(await run(push, lines)), { id: 'alice:10', state: 'done', appended: 2 })
+  const events = await ask(`${url}/v1/runs/alice:10/events`, { headers: { authorization } })
+  t.match(events.text, /data: Hello\n\nid: .*\ndata: \{"a": 1\}\n/)
+})
+
+t.test('Push: a generator that dies in its pipe has ended nothing', async (t) => {
+  const { run, state } = await stage(t)
+  const [push = ''] = commandsOf('Push')
+  await t.rejects(run(push, `generate() { printf '%s' '${openaiChunk('Hel')}'; }`))
+  t.match(await state('alice:8'), { state: 'running', events: 1 })
+})
+
 t.test('Push: item by item', async (t) => {
   const { run, state, url } = await stage(t)
-  const [, items = ''] = commandsOf('Push')
+  const [, , items = ''] = commandsOf('Push')
   const answers = (await run(items.trim().replaceAll(/$/gm, '; echo'))).trim().split('\n')
   t.match(
     answers.filter(Boolean).map((it) => JSON.parse(it)),

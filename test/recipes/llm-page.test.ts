@@ -43,11 +43,19 @@ async function stage(t: Test) {
   })
   withEnv(t, llm.env)
   const { POST } = await import(pathToFileURL(join(directory, 'app/ask/route.js')).href)
-  const answer = async (body: string, cookie = 'login=7'): Promise<Response> =>
-    POST(new Request(`${origin}/ask`, { method: 'POST', body, headers: { cookie } }))
+  const answer = async (body: string, cookie = 'login=7', key = 'k'): Promise<Response> => {
+    const headers = { cookie, 'idempotency-key': key }
+    return POST(new Request(`${origin}/ask`, { method: 'POST', body, headers }))
+  }
+  let questions = 0
   const app = await startApp(t, {
     ...{ browser, port, script: () => `{ ${OWN} ${script} ${HANDLES} }`, sluice: () => llm.url },
-    answer: async (path) => (path === '/ask' ? (await answer('Hello')).json() : null),
+    async answer(path, response) {
+      if (path !== '/ask') return null
+      const own = await answer('Hello', 'login=7', `k${questions++}`)
+      response.statusCode = own.status
+      return own.ok ? own.json() : null
+    },
   })
   const { page, until } = await app.open(origin)
   return { llm, page, until, answer }
@@ -66,8 +74,65 @@ t.test('a page that is reloaded in mid-sentence has it all again, and the rest',
   response.end(openaiChunk('lo') + DONE)
   const notes = await until(({ answers }) => answers.includes('ended done'))
   t.same(notes.shown, [{ data: 'Hello' }])
-  t.equal(await page.evaluate(`sessionStorage.getItem('run')`), null)
   t.equal((await answer('Hello', '')).status, 401, 'nobody else')
+  await page.reload()
+  const again = await until(({ answers }) => answers.includes('ended done'))
+  t.same(again.shown, [{ data: 'Hello' }], 'also after the end')
+})
+
+t.test('an end without the format’s own is found out, and so is a run that is none', async (t) => {
+  const { llm, page, until } = await stage(t)
+  const run = { method: 'POST', headers: { authorization, 'content-type': 'application/json' } }
+  const item = JSON.stringify(openaiChunk('Hel').slice(6).trim())
+  t.equal((await ask(`${llm.url}/v1/runs/7:a/events`, { ...run, body: item })).status, 201)
+  t.equal((await ask(`${llm.url}/v1/runs/7:a/end`, { ...run, body: '{}' })).status, 200)
+  const wish = JSON.stringify({ subject: '7', channels: ['run:7:a', 'run:7:none'] })
+  const { ticket } = (await ask(`${llm.url}/v1/tickets`, { ...run, body: wish })).json
+  const come = async (current: object) => {
+    await page.evaluate(`sessionStorage.setItem('run', '${JSON.stringify(current)}')`)
+    await page.reload()
+  }
+  await come({ run: '7:a', ticket })
+  const { shown } = await until(({ answers }) => answers.includes('ended done'))
+  t.same(shown, [{ data: 'Hel' }])
+  await come({ run: '7:none', ticket })
+  await until(({ answers }) => answers.includes('ended run_unknown'))
+  await come({ run: '7:a', ticket: 'x'.repeat(43) })
+  await until(({ answers }) => answers.includes('ended ticket_invalid'))
+})
+
+t.test('another question silences the one before, and a failed one is told', async (t) => {
+  const { llm, page, until } = await stage(t)
+  await page.evaluate('page.stop()')
+  const first = page.evaluate(`page.ask('Hello')`)
+  const one = await llm.model.next()
+  one.response.writeHead(200, SSE).write(openaiChunk('one'))
+  await first
+  await until(({ shown }) => shown[0]?.data === 'one')
+  const second = page.evaluate(`page.ask('Hello')`)
+  const two = await llm.model.next()
+  two.response.writeHead(200, SSE).write(openaiChunk(' two'))
+  await second
+  await until(({ shown }) => shown[0]?.data === 'one two')
+  one.response.end(openaiChunk('!') + DONE)
+  two.response.end(DONE)
+  const { shown } = await until(({ answers }) => answers.includes('ended done'))
+  t.same(shown, [{ data: 'one two' }])
+  const third = page.evaluate(`page.ask('Hello')`)
+  const { response } = await llm.model.next()
+  response.writeHead(429).end()
+  await third
+  await until(({ answers }) => answers.includes('ended failed 502'))
+})
+
+t.test('a question that is sent twice is asked once', async (t) => {
+  const { llm, answer } = await stage(t)
+  const both = [answer('Hello'), answer('Hello')]
+  const { response } = await llm.model.next()
+  response.writeHead(200, SSE).end(openaiChunk('Hello') + DONE)
+  const [one, two] = await Promise.all(both.map(async (it) => (await it).json()))
+  t.equal(one.run, two.run)
+  t.equal(llm.model.asked.length, 1)
 })
 
 t.test('a stop by a beacon is seen by everybody, and the upstream is let go of', async (t) => {

@@ -1,5 +1,7 @@
 /** docs/llm.md, "OpenAI SDK", "Anthropic SDK" and "SDKs that can't resume": the SDKs themselves, by the page's lines. */
 import { readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import t, { type Test } from 'tap'
@@ -136,6 +138,21 @@ for (const sdk of SDKS) {
     t.equal(model.asked.length, 2)
   })
 }
+
+t.test('a gateway that never comes back is given up', async (t) => {
+  const { resuming } = await import(pathToFileURL(join(await layOut(t, resume), 'resume.js')).href)
+  const server = createServer((_request, response) => {
+    response.writeHead(200, { ...SSE, 'sluice-run': 'r', location: '/v1/runs/r' })
+    response.write('id: 1\ndata: a\n\n', () => {
+      server.close()
+      response.destroy()
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  const answer: Response = await resuming(1, 20)(`http://127.0.0.1:${port}/v1/relay/a/b`)
+  await t.rejects(answer.text(), TypeError)
+})
 
 t.test('the lines that make SDKs resume are those that the judges use', async (t) => {
   const compilerOptions = { target: ts.ScriptTarget.ES2023, removeComments: true }

@@ -28,7 +28,7 @@ t.test('every chapter with something to run has a test that reads it', async (t)
     .map((file) => readFileSync(new URL(file, here), 'utf8'))
     .join('')
   const recipes = readChapters(PAGE).filter(({ code }) => code.some(({ language }) => language))
-  t.equal(recipes.length, 12)
+  t.equal(recipes.length, 13)
   for (const { title } of recipes) {
     const named = ["'", '`'].map((quote) => `${quote}${title}${quote}`)
     t.ok(

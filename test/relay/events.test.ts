@@ -98,6 +98,17 @@ t.test('an event is there with its last byte, also where lines end in CR or CRLF
   }
 })
 
+t.test('a flood of CRs costs no more than one of LFs', async (t) => {
+  const cutter = createCutter({ maxEventBytes: BYTES })
+  const from = performance.now()
+  for (const lineEnd of ['\r', ':\r']) {
+    cutter.feed(Buffer.alloc(1_000_000, lineEnd))
+    t.same(cutter.feed(Buffer.from('data: x\r\r')).events, [message('x')])
+  }
+  // One look to the end of the part for each of them would take minutes.
+  t.ok(performance.now() - from < 10_000)
+})
+
 t.test('a body that ends within an event has lost it, and says so', async (t) => {
   const whole = 'data: a\n\n'
   const torn = [
@@ -112,12 +123,23 @@ t.test('a body that ends within an event has lost it, and says so', async (t) =>
       'event: x\n',
       'event:',
     ],
-    ...['id: 5\n', ': comm'],
+    ...['i', ':x\ndata'],
   ]
   for (const rest of torn) {
     t.same(cut([whole, rest]), { events: [message('a')], broken: true }, JSON.stringify(rest))
   }
-  for (const rest of ['', '\n', ': comment\n', '\r\n']) {
+  // Nothing is lost with these.
+  for (const rest of [
+    '',
+    '\n',
+    ': comment\n',
+    ': comm',
+    ':',
+    'id: 5\n',
+    'id: 5',
+    'retry: 1',
+    '\r\n',
+  ]) {
     t.same(cut([whole, rest]), { events: [message('a')], broken: false }, JSON.stringify(rest))
   }
   const half = Buffer.from('data: é').subarray(0, -1)

@@ -1,72 +1,15 @@
 /** The relay: an upstream's stream becomes a run, everything else passes. */
 import { once } from 'node:events'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { loadConfig } from '../../src/config.js'
 import { startGateway } from '../../src/server.js'
 import { bearer, locked, mint } from '../http/support/locked.js'
 import { ask, post } from './support/ask.js'
-import { onBothLogs, type Start, stopRedis } from './support/start.js'
-import { open, type Stream } from './support/stream.js'
+import { type Asked, call, DONE, piece, pieces, SSE, stage } from './support/relay.js'
+import { onBothLogs, stopRedis } from './support/start.js'
+import { open } from './support/stream.js'
 
 t.teardown(stopRedis)
-
-type Asked = { request: IncomingMessage; body: string; response: ServerResponse }
-
-/** An upstream that does what a test tells it, and the gateway in front of it. */
-async function stage(t: Test, start: Start, config: Parameters<Start>[0] = {}, more: object = {}) {
-  const asked: Asked[] = []
-  let handle: (asked: Asked) => void = () => {}
-  let told = () => {}
-  const server = createServer(async (request, response) => {
-    let body = ''
-    for await (const part of request) body += part
-    const one = { request, body, response }
-    asked.push(one)
-    told()
-    handle(one)
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  t.teardown(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  const { port } = server.address() as { port: number }
-  const upstream = {
-    url: `http://127.0.0.1:${port}/base`,
-    headers: { authorization: 'Bearer the-key-of-the-operator' },
-    allow: ['POST /v1/chat/completions', 'GET /v1/models'],
-    ...more,
-  }
-  const { url, close } = await start({ ...config, upstreams: { llm: upstream } })
-  return {
-    url,
-    close,
-    port,
-    asked,
-    relay: `${url}/v1/relay/llm/v1/chat/completions`,
-    onAsk(next: typeof handle) {
-      handle = next
-    },
-    async next() {
-      while (asked.length === 0) await new Promise<void>((resolve) => (told = resolve))
-      return asked.shift()!
-    },
-  }
-}
-
-const SSE = { 'content-type': 'text/event-stream' }
-const piece = (text: string) =>
-  `data: {"object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"${text}"}}]}\n\n`
-const DONE = 'data: [DONE]\n\n'
-
-function call(url: string, body: unknown = { stream: true }, headers = {}): Promise<Stream> {
-  const all = { 'content-type': 'application/json', accept: 'application/json', ...headers }
-  return open(url, { method: 'POST', headers: all, body: JSON.stringify(body) })
-}
-
-const pieces = (stream: Stream) =>
-  stream.blocks.flatMap(({ data }) => (data === undefined ? [] : [data]))
 
 onBothLogs(
   t,
@@ -270,11 +213,11 @@ onBothLogs(
       ],
       'a wrong key': [
         ({ response }) => response.writeHead(401).end('wrong key the-key-of-the-operator'),
-        { status: 502, json: { code: 'upstream_failed' } },
+        { status: 502, json: { code: 'upstream_refused' } },
       ],
       'a redirect': [
         ({ response }) => response.writeHead(302, { location: 'http://169.254.169.254/' }).end(),
-        { status: 502, json: { code: 'upstream_failed' } },
+        { status: 502, json: { code: 'upstream_refused' } },
       ],
       nothing: [() => {}, { status: 504, json: { code: 'upstream_timeout' } }],
       'a closed door': [

@@ -2,40 +2,13 @@
 import t from 'tap'
 import { bearer, KEY, locked, mint } from '../http/support/locked.js'
 import { ask, post } from './support/ask.js'
-import { connect } from './support/socket.js'
+import { chunk, producer } from './support/producer.js'
 import { onBothLogs, stopRedis } from './support/start.js'
 import { open } from './support/stream.js'
 
 t.teardown(stopRedis)
 
 const RUN = '/v1/runs/r1'
-const SSE = 'text/event-stream'
-const chunk = (text: string) =>
-  `data: {"object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"${text}"}}]}\n\n`
-
-/** A streamed PUT by hand. */
-async function producer(
-  url: string,
-  run: string,
-  headers: Record<string, string> = {},
-  type = SSE,
-) {
-  const wire = await connect(url)
-  const more = Object.entries(headers)
-    .map(([name, value]) => `${name}: ${value}\r\n`)
-    .join('')
-  wire.write(
-    `PUT /v1/runs/${run} HTTP/1.1\r\nHost: localhost\r\n${more}Content-Type: ${type}\r\nTransfer-Encoding: chunked\r\n\r\n`,
-  )
-  return {
-    send: (text: string) => wire.write(`${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`),
-    async end() {
-      wire.write('0\r\n\r\n')
-      return wire.until(/\}$/)
-    },
-    wire,
-  }
-}
 
 const state = async (url: string, run = 'r1', headers = {}) =>
   (await ask(`${url}/v1/runs/${run}`, { headers })).json

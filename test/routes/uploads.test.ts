@@ -105,7 +105,7 @@ onBothLogs(t, 'an SSE body: each event with its name, its data as a string', asy
   ])
     request.write(part)
   await stream.find((block) => block.json?.data === '')
-  request.end('data: unfinished')
+  request.end(': the end')
   t.match(await answer, { status: 201, json: { appended: 2 } })
   const events = await held(url, 'a')
   t.same(
@@ -208,6 +208,42 @@ onBothLogs(t, 'an upload to a channel that closes meanwhile ends there', async (
   request.write('2\n')
   t.match(await answer, { status: 409, json: { code: 'channel_closed', appended: 1 } })
   request.destroy()
+})
+
+onBothLogs(
+  t,
+  'events are the same whatever ends their lines, and one byte order mark is none of them',
+  async (t, start) => {
+    const { url } = await start()
+    const bodies = {
+      cr: 'data: 1\r\rdata: 2\r\r',
+      crlf: 'data: 1\r\n\r\ndata: 2\r\n\r\n',
+      bom: '\ufeffdata: 1\n\ndata: 2\n\n',
+    }
+    for (const [channel, body] of Object.entries(bodies)) {
+      t.match(await send(url, `channel=${channel}`, SSE, body), { json: { appended: 2 } }, channel)
+      t.same(await dataIn(url, channel), ['1', '2'])
+    }
+    const { request } = upload(url, 'channel=live', SSE)
+    const reader = await subscribe(url, ['live'])
+    await reader.event('stream.live')
+    request.write('data: 1\r\r')
+    await reader.find((block) => block.json?.data === '1')
+    request.destroy()
+  },
+)
+
+onBothLogs(t, 'an upload that ends in the middle of an event is told so', async (t, start) => {
+  const { url } = await start()
+  for (const [i, rest] of ['data: 2\n', 'data: 2', 'data', 'data:\r'].entries()) {
+    const answer = await send(url, `channel=a${i}`, SSE, `data: 1\n\n${rest}`)
+    const told = { status: 400, json: { code: 'body_invalid', appended: 1, detail: /blank line/ } }
+    t.match(answer, told, JSON.stringify(rest))
+    t.same(await dataIn(url, `a${i}`), ['1'])
+  }
+  for (const rest of ['\n', ': a comment', 'id: 1\n', 'event: x\n']) {
+    t.match(await send(url, 'channel=b', SSE, `data: 1\n\n${rest}`), { status: 201 }, rest)
+  }
 })
 
 t.test('an empty upload appends nothing', async (t) => {

@@ -95,6 +95,9 @@ for (const name of KNOWN) {
     t.match(broken, { state: 'error', error: { message: FAULT.message } })
     if (name !== 'ai-sdk') t.equal(broken?.error?.code, FAULT.code)
     t.same(readAll(name, [...half, ...format.aborted()]).end, { state: 'aborted' })
+    // A code that others have, too, is nobody's stop.
+    const theirs = format.broken({ code: 'aborted', message: 'Somebody hung up' })
+    t.match(readAll(name, [...half, ...theirs]).end, { state: 'error' })
   })
 
   t.test(`${name}: a failure outweighs success, and nothing outweighs a failure`, async (t) => {

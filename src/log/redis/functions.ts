@@ -43,6 +43,7 @@ export type FunctionName =
   | 'run_renew'
   | 'run_touch'
   | 'run_describe'
+  | 'run_forget'
   | 'run_finish'
   | 'run_stop'
   | 'run_stops'
@@ -75,6 +76,7 @@ const WRITING: ReadonlySet<FunctionName> = new Set([
   'run_renew',
   'run_touch',
   'run_describe',
+  'run_forget',
   'run_finish',
   'run_stop',
   'run_overdue',

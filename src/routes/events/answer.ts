@@ -1,5 +1,6 @@
 /** One subscription, answered as a stream, a finite stream or a long poll. */
 import { randomBytes } from 'node:crypto'
+import type { OutgoingHttpHeaders } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { EndReason, Member } from '../../auth/audience.js'
 import { namesEventStream, negotiate } from '../../http/accept.js'
@@ -63,8 +64,11 @@ export interface Answers {
     reply: FastifyReply,
     more?: Readonly<Record<string, string>>,
   ): Promise<FastifyReply>
-  /** For the error handler of a route that a native EventSource opens. */
-  refuse(error: unknown, request: FastifyRequest, reply: FastifyReply): void
+  /**
+   * For the error handler of a route that a native EventSource opens. `breaks`: where a body that ends
+   * properly would say that there is no more to come, it is broken off.
+   */
+  refuse(error: unknown, request: FastifyRequest, reply: FastifyReply, breaks?: boolean): void
 }
 
 export function createAnswers(context: RouteContext): Answers {
@@ -260,16 +264,28 @@ export function createAnswers(context: RouteContext): Answers {
   }
 
   /** A native EventSource gives up for good at any status but 200: it gets its answer in its own words. */
-  function refuse(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  function refuse(
+    error: unknown,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    breaks = false,
+  ): void {
     const problem = toSluiceError(error, context.logger)
     if (!problem.retryable || !namesEventStream(request.headers.accept)) throw problem
+    // Without a body there is nothing to break off.
+    if (breaks && request.method === 'HEAD') throw problem
     const retry = OVERLOAD_RETRY_MS * (2 / 3 + (Math.random() * 2) / 3)
     // A restart is over sooner than a shortage.
     const ms = problem.code === 'draining' ? retry / 10 : retry
-    reply
-      .code(200)
-      .headers(STREAM_HEAD)
-      .send(retryLine(ms) + comment(`${problem.code}: ${problem.message}`))
+    const words = retryLine(ms) + comment(`${problem.code}: ${problem.message}`)
+    if (!breaks) {
+      reply.code(200).headers(STREAM_HEAD).send(words)
+      return
+    }
+    const headers = { ...reply.getHeaders(), ...STREAM_HEAD } as OutgoingHttpHeaders
+    reply.hijack()
+    // To an EventSource it is a lost connection, by which it comes back; to everybody else no success.
+    reply.raw.writeHead(200, headers).write(words, () => reply.raw.destroy())
   }
 
   return { answer, stream, refuse }

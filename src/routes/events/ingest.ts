@@ -16,6 +16,7 @@ import {
 } from '../../publish/drafts.js'
 import { SluiceError } from '../../wire/errors.js'
 import { DEFAULT_NAME } from '../../wire/event.js'
+import { createLineEnds } from '../../wire/line-ends.js'
 import type { Position } from '../../wire/position.js'
 
 export interface Ingestion {
@@ -99,11 +100,8 @@ function withCount(error: unknown, appended: number, duplicates: number): unknow
     // The producer broke off; there is hardly anybody left to tell.
     return new SluiceError('body_invalid', { cause: error, extensions: { appended, duplicates } })
   }
-  return new SluiceError(error.code, {
-    detail: `After ${appended + duplicates} events: ${error.message.replace(/\.$/, '')}`,
-    extensions: { ...error.extensions, appended, duplicates },
-    ...(error.retryAfter !== undefined && { retryAfter: error.retryAfter }),
-  })
+  const count = appended + duplicates
+  return error.of(`After ${count} event${count === 1 ? '' : 's'}`, { appended, duplicates })
 }
 
 /**
@@ -163,9 +161,8 @@ function keysOf(key: string | undefined): () => string | undefined {
   return () => (key === undefined ? undefined : checkedKey(`${key}/${index++}`))
 }
 
-function decoder(): TextDecoder {
-  // The mark at the beginning is part of the data, if it is anything.
-  return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+function decoder({ ignoreBOM }: { readonly ignoreBOM: boolean }): TextDecoder {
+  return new TextDecoder('utf-8', { fatal: true, ignoreBOM })
 }
 
 function decode(utf8: TextDecoder, chunk: Buffer | undefined): string {
@@ -177,7 +174,8 @@ function decode(utf8: TextDecoder, chunk: Buffer | undefined): string {
 }
 
 function ndjsonItems({ defaults, key, source }: Ingestion): Items {
-  const utf8 = decoder()
+  // The mark at the beginning is part of the data, if it is anything.
+  const utf8 = decoder({ ignoreBOM: true })
   const nextKey = keysOf(key)
   // A line that spans many chunks is kept in pieces and joined once.
   let pieces: string[] = []
@@ -213,7 +211,9 @@ function ndjsonItems({ defaults, key, source }: Ingestion): Items {
 }
 
 function sseItems({ defaults, key, source, nameOf = checkedName }: Ingestion): Items {
-  const utf8 = decoder()
+  // HTML § 9.2.6: one mark at the beginning is none of the stream's.
+  const utf8 = decoder({ ignoreBOM: false })
+  const withLf = createLineEnds()
   const nextKey = keysOf(key)
   let parsed: { event?: string | undefined; data: string }[] = []
   const parser = createParser({
@@ -233,7 +233,7 @@ function sseItems({ defaults, key, source, nameOf = checkedName }: Ingestion): I
   function feed(text: string) {
     let fault: unknown
     try {
-      parser.feed(text)
+      parser.feed(withLf(text))
     } catch (error) {
       fault = error
     }
@@ -243,9 +243,25 @@ function sseItems({ defaults, key, source, nameOf = checkedName }: Ingestion): I
     return 'fault' in made ? made : { drafts: made.drafts, fault }
   }
 
+  /** Whether data has come that no blank line has made an event. */
+  function pending(): boolean {
+    // Ends a line; where it is a blank one, it makes that event.
+    parser.feed('\n')
+    // Else this makes one, and it isn't as empty as itself.
+    parser.feed('data\n\n')
+    return parsed.length > 1 || parsed[0]?.data !== ''
+  }
+
   return {
     feed: (chunk) => feed(decode(utf8, chunk)),
-    // A block that is not ended by a blank line is dropped (HTML Living Standard § 9.2.6).
-    end: () => feed(decode(utf8, undefined)),
+    end() {
+      const last = feed(decode(utf8, undefined))
+      if (last.fault !== undefined || !pending()) return last
+      // The standard drops it (HTML § 9.2.6). A reader can do no better; a producer can.
+      const fault = new SluiceError('body_invalid', {
+        detail: 'It ends in the middle of an event: a blank line is missing',
+      })
+      return { ...last, fault }
+    },
   }
 }

@@ -4,6 +4,7 @@ import { isRunId, type Run, runChannel } from '../../runs/run.js'
 import { SluiceError } from '../../wire/errors.js'
 import { formatPosition } from '../../wire/position.js'
 import type { RouteContext } from '../context.js'
+import { ownerOf } from '../events/admission.js'
 
 export interface RunParams {
   readonly id: string
@@ -12,17 +13,26 @@ export interface RunParams {
 /** The run that a path names. Throws where it can't be one. */
 export function runIdOf(request: FastifyRequest): string {
   const { id } = request.params as RunParams
-  if (isRunId(id)) return id
-  throw new SluiceError('channel_invalid', {
-    detail: 'The id of a run is a part of a channel’s name',
-  })
+  return checkedRunId(id, 'The path names no run')
+}
+
+/** The id of a run. Throws where it can't be one; `detail`: what it was to be. */
+export function checkedRunId(id: unknown, detail: string): string {
+  if (typeof id === 'string' && isRunId(id)) return id
+  const advice =
+    'An id has 1–150 characters of A–Z a–z 0–9 _ - . : @ ~ = | +, the first a letter or a digit.'
+  throw new SluiceError('channel_invalid', { detail, advice })
 }
 
 /** Whether whoever calls may produce this run: it is whose it was when it began. */
 export function checkProducer(run: Run, request: FastifyRequest): void {
-  const { kind, subject } = request.sluiceIdentity
-  if (kind === 'open' || kind === 'key' || run.subject === subject) return
+  if (producesAny(request) || run.owner === ownerOf(request.sluiceIdentity)) return
   throw new SluiceError('forbidden', { detail: 'The run is somebody else’s' })
+}
+
+/** Whether whoever calls may produce runs of anybody. */
+export function producesAny({ sluiceIdentity: { kind } }: FastifyRequest): boolean {
+  return kind === 'open' || kind === 'key'
 }
 
 /** Throws where the run may not be produced by the caller. */
@@ -32,6 +42,13 @@ export function demandGenerate(
   id: string,
 ): void {
   access.demand(request.sluiceIdentity, 'generate', runChannel(id))
+}
+
+/** Throws where a run's events are gone that are asked for from the first one. */
+export async function demandEvents({ log }: RouteContext, run: Run): Promise<void> {
+  if (run.state === 'running' || run.events === 0) return
+  const info = await log.info(runChannel(run.id))
+  if ((info?.events ?? 0) === 0) throw new SluiceError('run_expired')
 }
 
 /** The document of a run. */

@@ -1,222 +1,170 @@
-/**
- * Push: `PUT /v1/runs/{id}` with a streamed body, or `POST …/events` and `…/end` item by item.
- */
+/** Push: `PUT /v1/runs/{id}` with a streamed body. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { OPTIONS_BYTES } from '../../limits.js'
+import type { Draft, Receipt } from '../../log/log.js'
 import type { Body } from '../../plugins/bodies.js'
-import { checkedKey, type DraftSource, draftOf } from '../../publish/drafts.js'
-import type { RunEvent } from '../../runs/format.js'
 import { LEASE_MS } from '../../runs/limits.js'
 import type { Producer } from '../../runs/producer.js'
 import { type Run, runChannel } from '../../runs/run.js'
-import { SluiceError } from '../../wire/errors.js'
+import type { Opened } from '../../runs/runs.js'
+import { type ErrorCode, SluiceError } from '../../wire/errors.js'
 import { DEFAULT_NAME } from '../../wire/event.js'
-import { readJson } from '../body.js'
 import type { RouteContext } from '../context.js'
-import { ingest } from '../events/ingest.js'
-import { compileOptions, RunEndBody, RunEventOptions } from '../schemas.js'
-import { checkProducer, demandGenerate, idOf, runIdOf, runJson } from './common.js'
+import { ownerOf } from '../events/admission.js'
+import { type Ingested, ingest } from '../events/ingest.js'
+import { checkProducer, demandGenerate, idOf, runIdOf } from './common.js'
+import { carried, eventOf, uploadKeyOf } from './item.js'
 
 type Produce = FastifyRequest<{ Body: Body | undefined }>
-type ProduceItem = FastifyRequest<{ Querystring: RunEventOptions; Body: Body | undefined }>
 
-/** Any name that an `event:` line carries: also `error`, which formats use. */
-const UNCARRIED = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}]/u
+type KnownRun = Exclude<Opened, { readonly kind: 'unknown' }>
+
+/** A request whose body produces. */
+interface Upload {
+  readonly request: Produce
+  readonly type: 'ndjson' | 'sse'
+  /** Item i has the key `k/i`. */
+  readonly key: string | undefined
+}
+
+/** Refusals after which nothing more is to be had of the run. */
+const FINAL: readonly ErrorCode[] = ['fenced', 'run_ended', 'channel_closed']
+const GOES_ON = `The run stays open for ${LEASE_MS / 1000} s: another PUT goes on with it, POST …/end ends it.`
 
 export function produceRoutes(app: FastifyInstance, context: RouteContext): void {
-  const { access, hub, limits, runs } = context
-  const checkEnd = compileOptions(RunEndBody)
+  const { access, hub, limits, log, runs } = context
 
-  // ── a streamed body ──
-
-  app.put<{ Body: Body | undefined }>('/v1/runs/:id', async (request: Produce, reply) => {
-    const id = runIdOf(request)
-    demandGenerate(context, request, id)
-    const { body } = request
-    if (body?.type !== 'ndjson' && body?.type !== 'sse') {
-      throw new SluiceError('media_type_unsupported', {
-        detail: 'A run is produced by a streamed body, or item by item with POST …/events',
-      })
-    }
-    const key = keyOf(request)
-    await access.spending.open(request.sluiceIdentity, request.ip)
-    const producer = await producerFor(id, request)
-    const done = hub.hold()
-    try {
-      return await produce(producer, body.type, key, request, reply)
-    } finally {
-      done()
-    }
-  })
+  app.put<{ Body: Body | undefined }>(
+    '/v1/runs/:id',
+    { config: { streamed: true } },
+    async (request: Produce, reply) => {
+      const id = runIdOf(request)
+      demandGenerate(context, request, id)
+      const upload = { request, type: streamed(request.body), key: uploadKeyOf(request) }
+      await access.spending.open(request.sluiceIdentity, request.ip)
+      const opened = await open(id, request)
+      const done = hub.hold()
+      try {
+        return opened.kind === 'producing'
+          ? await produce(opened.producer, upload, reply)
+          : await repeat(opened.run, upload)
+      } finally {
+        done()
+      }
+    },
+  )
 
   /** A producer that comes again goes on where the run stands; the one before it is shut out. */
-  async function producerFor(id: string, request: FastifyRequest): Promise<Producer> {
-    const { subject } = request.sluiceIdentity
-    const begun = await runs.begin({ id, format: 'plain', subject })
-    if (begun.kind === 'producing') return begun.producer
-    if (begun.kind === 'exists') {
-      checkProducer(begun.run, request)
-      const resumed = begun.run.state === 'running' ? await runs.resume(id) : begun
-      if (resumed.kind === 'producing') return resumed.producer
-    }
-    throw new SluiceError('run_ended')
+  async function open(id: string, request: FastifyRequest): Promise<KnownRun> {
+    const owner = ownerOf(request.sluiceIdentity)
+    const begun = await runs.begin({ id, format: 'plain', owner })
+    if (begun.kind === 'exists') checkProducer(begun.run, request)
+    const running = begun.kind === 'exists' && begun.run.state === 'running'
+    const opened = running ? await runs.resume(id) : begun
+    // Ended and forgotten in between.
+    if (opened.kind === 'unknown') throw new SluiceError('run_ended')
+    return opened
   }
 
   async function produce(
     producer: Producer,
-    type: 'ndjson' | 'sse',
-    key: string | undefined,
-    request: Produce,
+    upload: Upload,
     reply: FastifyReply,
   ): Promise<FastifyReply> {
-    const { sluiceIdentity: identity, raw } = request
-    const channel = runChannel(producer.id)
+    const identity = upload.request.sluiceIdentity
+    const { id } = producer
+    producer.movable = true
     const ended = new AbortController()
     const over = () => ended.abort(endOf(producer))
     producer.signal.addEventListener('abort', over)
     const leave = access.audience.enter({
-      ...{ identity, session: undefined, channels: [channel], does: 'generate' },
+      ...{ identity, session: undefined, channels: [runChannel(id)], does: 'generate' },
       end: (reason) =>
         ended.abort(new SluiceError(reason === 'revoked' ? 'token_revoked' : reason)),
     })
     try {
-      const result = await ingest({
-        ...{ type, stream: raw, key, signal: ended.signal, nameOf: carried },
-        defaults: { channel, name: DEFAULT_NAME, ephemeral: false },
-        source: sourceOf(),
-        stride: access.spending.stride(identity),
-        admit: (drafts) => access.spending.publish(identity, request.ip, drafts, true, () => {}),
-        publish: (drafts) =>
-          producer.append(
-            drafts.map(eventOf),
-            drafts.map((draft) => draft.key),
-          ),
-        idleMs: limits.uploadIdleMs,
-        maxBytes: limits.maxUploadBytes,
-      })
+      const result = await take(upload, id, ended.signal, (drafts) =>
+        producer.append(
+          drafts.map(eventOf),
+          drafts.map((draft) => draft.key),
+        ),
+      )
+      const { appended, duplicates } = result
+      if (!producer.complete) {
+        throw new SluiceError('run_incomplete', { extensions: { appended, duplicates } })
+      }
       const run = await producer.finish({ as: 'said' })
-      const { appended, duplicates, last } = result
-      return reply
-        .code(201)
-        .send({ id: producer.id, state: run?.state, appended, duplicates, last: idOf(last) })
+      return reply.code(201).send(answerOf(id, run?.state, result))
     } catch (error) {
       if (producer.signal.reason === 'stopped') {
         const run = await producer.finish({ as: 'aborted' })
-        return reply.code(200).send({ id: producer.id, state: run?.state, events: producer.events })
+        return reply.code(200).send({ id, state: run?.state, events: producer.events })
       }
       // Broken off, or wrong: whoever produces it may come again while the lease lasts.
       producer.leave()
-      throw error
+      throw goesOn(error)
     } finally {
       producer.signal.removeEventListener('abort', over)
       leave()
     }
   }
 
-  // ── item by item ──
-
-  app.post<{ Querystring: RunEventOptions; Body: Body | undefined }>(
-    '/v1/runs/:id/events',
-    { schema: { querystring: RunEventOptions } },
-    async (request: ProduceItem, reply) => {
-      const id = runIdOf(request)
-      demandGenerate(context, request, id)
-      const { body, query, sluiceIdentity: identity } = request
-      if (body?.type !== 'json' && body?.type !== 'text') {
-        throw new SluiceError('body_invalid', { detail: 'An item is JSON or text' })
-      }
-      const data = body.type === 'text' ? JSON.stringify(body.text) : body.text.trim()
-      const name = carried(query.name ?? DEFAULT_NAME)
-      const channel = runChannel(id)
-      const json = body.type === 'text' ? data : JSON.stringify(itemData(data))
-      const draft = draftOf(json, { channel, name, ephemeral: false }, keyOf(request), sourceOf())
-      await access.spending.publish(identity, request.ip, [draft], false, () => {})
-      const leaseMs = query.lease === undefined ? LEASE_MS : Number(query.lease) * 1000
-      const { fence } = await heldBy(id, request, leaseMs)
-      const claimed = Number(query.fence ?? fence)
-      // The log would believe it, and shut out whoever really comes next.
-      if (claimed > fence) {
-        throw new SluiceError('option_invalid', {
-          detail: '"fence" is none that an answer has said',
-        })
-      }
-      const [receipt] = await hub.publish([{ ...draft, fence: claimed }])
-      reply.code(201)
-      return { id: idOf(receipt!.position), run: id, fence, duplicate: receipt!.duplicate }
-    },
-  )
-
-  /** Begins the run with its first item; afterwards prolongs its lease. */
-  async function heldBy(id: string, request: FastifyRequest, leaseMs: number) {
-    const { subject } = request.sluiceIdentity
-    const known = await runs.store.touch(id, leaseMs)
-    if (known !== undefined) {
-      checkProducer(known.run, request)
-      if (known.run.state !== 'running' || known.stopped) throw new SluiceError('run_ended')
-      return known
-    }
-    const begun = await runs.store.begin({ id, format: 'plain', subject }, leaseMs)
-    if (begun.kind === 'begun') return begun
-    return heldBy(id, request, leaseMs)
+  /** The answer to a whole run may be lost on its way: whoever sends it again gets it, but adds nothing. */
+  async function repeat({ id, state }: Run, upload: Upload) {
+    const closed = (await log.info(runChannel(id)))?.closed === true
+    // Without keys, or a channel that knows them, nothing would tell the old from the new.
+    if (upload.key === undefined || !closed) throw new SluiceError('run_ended')
+    const result = await take(upload, id, new AbortController().signal, (drafts) =>
+      hub.publish(drafts.map((draft) => ({ ...draft, data: JSON.stringify(eventOf(draft).data) }))),
+    ).catch((error: unknown) => {
+      const more = error instanceof SluiceError && error.code === 'channel_closed'
+      throw more ? new SluiceError('run_ended', { extensions: error.extensions }) : error
+    })
+    return answerOf(id, state, result)
   }
 
-  app.post<{ Body: Body | undefined }>(
-    '/v1/runs/:id/end',
-    { bodyLimit: OPTIONS_BYTES },
-    async (request: Produce) => {
-      const id = runIdOf(request)
-      demandGenerate(context, request, id)
-      const body = readJson<RunEndBody>(request.body, checkEnd) ?? {}
-      const run = await runs.get(id)
-      if (run === undefined) throw new SluiceError('run_unknown')
-      checkProducer(run, request)
-      if (run.state !== 'running') return runJson(run)
-      const resumed = await runs.resume(id)
-      if (resumed.kind === 'unknown') throw new SluiceError('run_unknown')
-      if (resumed.kind === 'exists') return runJson(resumed.run)
-      const { state = 'done', error } = body
-      const fault = error ?? { code: 'producer_error', message: 'Its producer says that it failed' }
-      const ended = await resumed.producer.finish(
-        state === 'done'
-          ? { as: 'said' }
-          : state === 'error'
-            ? { as: state, fault }
-            : { as: state },
-      )
-      return runJson(ended ?? ({ ...run, state } satisfies Run))
-    },
-  )
-
-  function sourceOf(): DraftSource {
-    return { sender: undefined, maxEventBytes: limits.maxEventBytes }
+  function take(
+    { request, type, key }: Upload,
+    id: string,
+    signal: AbortSignal,
+    publish: (drafts: readonly Draft[]) => Promise<Receipt[]>,
+  ): Promise<Ingested> {
+    const { sluiceIdentity: identity, raw, ip } = request
+    return ingest({
+      ...{ type, stream: raw, key, signal, publish, nameOf: carried },
+      defaults: { channel: runChannel(id), name: DEFAULT_NAME, ephemeral: false },
+      source: { sender: undefined, maxEventBytes: limits.maxEventBytes },
+      stride: access.spending.stride(identity),
+      admit: (drafts) => access.spending.publish(identity, ip, drafts, true, () => {}),
+      idleMs: limits.uploadIdleMs,
+      maxBytes: limits.maxUploadBytes,
+    })
   }
 }
 
-function keyOf(request: FastifyRequest): string | undefined {
-  const header = request.headers['idempotency-key'] as string | undefined
-  return header === undefined ? undefined : checkedKey(header)
+function streamed(body: Body | undefined): Upload['type'] {
+  if (body?.type === 'ndjson' || body?.type === 'sse') return body.type
+  throw new SluiceError('media_type_unsupported', {
+    detail: 'A run is produced by a streamed body, or item by item with POST …/events',
+    advice: 'Use application/x-ndjson or text/event-stream.',
+  })
 }
 
-function carried(name: string): string {
-  if (name.length > 0 && name.length <= 100 && !UNCARRIED.test(name)) return name
-  throw new SluiceError('event_invalid', { detail: '"name" has 1–100 characters, none a control' })
-}
-
-/** A string is what it says; anything else stays the JSON text that came. */
-function itemData(json: string): string {
-  try {
-    const value: unknown = JSON.parse(json)
-    return typeof value === 'string' ? value : json
-  } catch {
-    throw new SluiceError('body_invalid', { detail: 'It is not JSON' })
-  }
-}
-
-function eventOf({ name, data }: { name: string; data: string }): RunEvent {
-  return { name, data: itemData(data) }
+function answerOf(
+  id: string,
+  state: Run['state'] | undefined,
+  { appended, duplicates, last }: Ingested,
+) {
+  return { id, state, appended, duplicates, last: idOf(last) }
 }
 
 /** What the request is told that went on while its run ended. */
-function endOf(producer: Producer): SluiceError {
-  return new SluiceError(producer.signal.reason === 'lost' ? 'fenced' : 'run_ended')
+function endOf({ signal: { reason } }: Producer): SluiceError {
+  if (reason === 'moved') return new SluiceError('draining')
+  return new SluiceError(reason === 'lost' ? 'fenced' : 'run_ended')
+}
+
+/** Whoever sent something wrong hears that nothing has ended by it. */
+function goesOn(error: unknown): unknown {
+  if (!(error instanceof SluiceError) || FINAL.includes(error.code)) return error
+  return error.but({ advice: `${error.advice} ${GOES_ON}` })
 }

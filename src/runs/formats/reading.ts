@@ -38,8 +38,10 @@ export function readWith(follow: (event: RunEvent, json: Members, notes: Notes) 
     done: () => over({ state: 'done' }),
     aborted: () => over({ state: 'aborted' }),
     failed(fault) {
-      // Our own word: whoever takes the run over then doesn't hold it for a failure.
-      over(fault.code === ABORTED.code ? { state: 'aborted' } : { state: 'error', error: fault })
+      // Our own words, not a code that others have, too: whoever takes the run over then doesn't hold it
+      // for a failure.
+      const ours = fault.code === ABORTED.code && fault.message === ABORTED.message
+      over(ours ? { state: 'aborted' } : { state: 'error', error: fault })
     },
   }
   return {

@@ -5,9 +5,10 @@ import { type AbstractChat, DefaultChatTransport, type UIMessage } from 'ai'
 
 /**
  * A `fetch` for which the answer of the relay is one body, however often the connection is lost: what is
- * missing is asked for with the id of the last whole event. `wait`: ms before it is asked again.
+ * missing is asked for with the id of the last whole event. `wait`: ms before it is asked again;
+ * `patience`: ms without a word after which it is given up.
  */
-export function resuming(wait = 1000): typeof fetch {
+export function resuming(wait = 1000, patience = 60_000): typeof fetch {
   return async (input, init) => {
     const answer = await fetch(input, init)
     const run = answer.headers.get('location')
@@ -32,15 +33,19 @@ export function resuming(wait = 1000): typeof fetch {
     async function* wholeEvents(first: Response, goOn: (cursor: string) => Promise<Response>) {
       let response: Response | undefined = first
       let cursor = ''
+      let heard = Date.now()
+      const tired = () => Date.now() - heard > patience
       for (;;) {
         let text = ''
         try {
           response ??= await goOn(cursor)
           // Everything was read, only the end of the body was lost.
           if (response.status === 204) return
-          if (!response.ok && response.status < 500) break
+          const later = response.status === 429 || response.status >= 500
+          if (!response.ok && (!later || tired())) break
           for await (const part of response.body!.pipeThrough(new TextDecoderStream())) {
             text += part
+            if (response.ok) heard = Date.now()
             const end = text.lastIndexOf('\n\n') + 2
             if (end < 2 || !response.ok) continue
             const events = text.slice(0, end)
@@ -50,7 +55,7 @@ export function resuming(wait = 1000): typeof fetch {
           }
           if (response.ok) return
         } catch (error) {
-          if (init?.signal?.aborted) throw error
+          if (init?.signal?.aborted || tired()) throw error
         }
         response = undefined
         await new Promise((resolve) => setTimeout(resolve, wait))

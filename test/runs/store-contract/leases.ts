@@ -2,6 +2,8 @@ import type { Promised } from '../store-contract.js'
 import { BROKEN, begin, DONE, KEEP, LEASE, resume, standing } from '../store-subject.js'
 
 const SHORT = 200
+/** A producer that comes item by item. */
+const ITEMS = { format: 'plain', loose: true } as const
 
 export function leases(promised: Promised): void {
   promised('a producer holds its run, and says how far it is', async (t, { one, other }) => {
@@ -83,8 +85,10 @@ export function leases(promised: Promised): void {
     for (const id of ['renewed', 'touched', 'resumed', 'ended', 'silent']) {
       await begin(one, id, SHORT)
     }
+    await one.begin({ ...ITEMS, id: 'item by item' }, SHORT)
     t.equal(await standing(one, 'renewed', 1), 'held')
-    t.match(await one.touch('touched', LEASE), { run: { id: 'touched' }, fence: 1 })
+    t.match(await one.touch('touched', LEASE), { run: { id: 'touched' }, fence: 2 })
+    t.match(await one.touch('item by item', LEASE), { fence: 1 })
     await resume(one, 'resumed')
     await one.finish('ended', 1, DONE, KEEP)
     await elapse(SHORT)
@@ -122,7 +126,8 @@ export function leases(promised: Promised): void {
   })
 
   promised('a touch tells how the run stands, and changes nothing else', async (t, s) => {
-    const { run } = await begin(s.one, 'a')
+    const begun = await s.one.begin({ ...ITEMS, id: 'a' }, LEASE)
+    const { run } = begun
     t.same(await s.other.touch('a', LEASE), { run, fence: 1, stopped: false })
     await resume(s.one, 'a')
     await s.one.requestStop('a')
@@ -130,4 +135,40 @@ export function leases(promised: Promised): void {
     await s.one.finish('a', 2, DONE, KEEP)
     t.match(await s.other.touch('a', LEASE), { run: { state: 'done' }, fence: 2, stopped: false })
   })
+
+  promised('an item takes the run over from whoever holds it, once', async (t, s) => {
+    await begin(s.one, 'a')
+    t.match(await s.other.touch('a', LEASE), { fence: 2 })
+    t.equal(await standing(s.one, 'a', 1), 'lost')
+    t.match(await s.one.touch('a', LEASE, { fence: 2 }), { fence: 2 })
+    await resume(s.one, 'a')
+    t.match(await s.other.touch('a', LEASE), { fence: 4 }, 'and again from the next')
+  })
+
+  promised(
+    'a visitor that is refused keeps nothing alive, and takes nothing over',
+    async (t, s) => {
+      for (const id of ['old', 'new', 'foreign', 'stopped', 'own']) {
+        await s.one.begin({ ...ITEMS, id, owner: 's alice' }, SHORT)
+      }
+      await begin(s.one, 'held', SHORT)
+      await resume(s.one, 'old', SHORT)
+      await s.one.requestStop('stopped')
+      t.match(await s.other.touch('old', LEASE, { fence: 1 }), { fence: 2 })
+      t.match(await s.other.touch('new', LEASE, { fence: 9 }), { fence: 1 })
+      t.match(await s.other.touch('foreign', LEASE, { owner: 's bob' }), { fence: 1 })
+      t.match(await s.other.touch('stopped', LEASE), { fence: 1 })
+      t.match(await s.other.touch('held', LEASE, { owner: 's bob' }), { fence: 1 })
+      t.match(await s.other.touch('own', LEASE, { fence: 1, owner: 's alice' }), { fence: 1 })
+      await s.elapse(SHORT)
+      const taken = await s.one.overdue(10, LEASE)
+      t.same(taken.map(({ run }) => run.id).toSorted(), [
+        'foreign',
+        'held',
+        'new',
+        'old',
+        'stopped',
+      ])
+    },
+  )
 }

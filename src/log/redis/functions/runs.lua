@@ -1,7 +1,8 @@
 -- Runs: what is known of each generation, and who produces it. Each on the partition of its channel.
 --
---   B:rn:<id>   hash    state, started, ended, format, events, fence; as JSON upstream, subject, error,
---                       usage, text. Expires when it was asked to, after the run's end; a running one only
+--   B:rn:<id>   hash    state, started, ended, format, events, fence, held (where its producer doesn't come
+--                       item by item); as JSON upstream, owner, error, usage, key, pending, text. Expires
+--                       when it was asked to, after the run's end; a running one only
 --                       where nobody renews it for RUN_SAFETY, nor ends it
 --   B:rl        zset    id -> ms at which its producer's lease is over; those that run
 --   B:rs        zset    id -> ms at which it was told to stop; those that run
@@ -10,8 +11,8 @@
 -- A full Redis refuses new runs and new keys only: whatever has begun must be able to end.
 
 -- What is told of a run. Its text is apart: it may be large, and few want it.
-local RUN_FIELDS =
-  { 'state', 'started', 'ended', 'format', 'events', 'upstream', 'subject', 'error', 'usage' }
+local RUN_FIELDS = { 'state', 'started', 'ended', 'format', 'events', 'upstream', 'owner', 'error', 'usage',
+  'key', 'pending' }
 -- ms that a run is remembered without a sign of life and without a gateway that would end it.
 local RUN_SAFETY = 604800000
 
@@ -47,17 +48,18 @@ local function run_of(key, fence)
   return known[1]
 end
 
--- To the next producer. Answer: its fence.
+-- To the next producer, which holds it. Answer: its fence.
 local function run_take(base, id, ms)
   local key = run_key(base, id)
   local fence = text(tonumber(redis.call('HGET', key, 'fence')) + 1)
-  redis.call('HSET', key, 'fence', fence)
+  redis.call('HSET', key, 'fence', fence, 'held', '1')
+  redis.call('HDEL', key, 'pending')
   run_lease(base, id, ms)
   return fence
 end
 
--- run_begin: ARGV = id, ms of the lease, format, upstream, subject. Answer: fence or '' where there is such
--- a run, then what is told of it.
+-- run_begin: ARGV = id, ms of the lease, format, 'held' or '', upstream, owner, key, pending. Answer: fence or
+-- '' where there is such a run, then what is told of it.
 local function run_begin(keys, argv)
   local base, id = keys[1], argv[1]
   local key = run_key(base, id)
@@ -67,8 +69,10 @@ local function run_begin(keys, argv)
   run_over(base, id)
   redis.call('HSET', key, 'state', 'running', 'started', text(now()), 'format', argv[3], 'events', '0',
     'fence', '1')
-  if argv[4] ~= '' then redis.call('HSET', key, 'upstream', argv[4]) end
-  if argv[5] ~= '' then redis.call('HSET', key, 'subject', argv[5]) end
+  if argv[4] ~= '' then redis.call('HSET', key, 'held', '1') end
+  for i, field in ipairs({ 'upstream', 'owner', 'key', 'pending' }) do
+    if argv[4 + i] ~= '' then redis.call('HSET', key, field, argv[4 + i]) end
+  end
   run_lease(base, id, argv[2])
   return { '1', run_told(key) }
 end
@@ -96,6 +100,7 @@ local function run_renew(keys, argv)
     local standing = 'l'
     if run_of(key, argv[i + 1]) == 'running' then
       redis.call('HSET', key, 'events', argv[i + 2])
+      if argv[i + 2] ~= '0' then redis.call('HDEL', key, 'pending') end
       run_lease(base, id, argv[1])
       standing = run_stopped(base, id) == 1 and 's' or 'h'
     end
@@ -104,15 +109,23 @@ local function run_renew(keys, argv)
   return table.concat(standings)
 end
 
--- run_touch: ARGV = id, ms of the lease. Answer: fence, whether it was told to stop, what is told; nil where
--- there is none.
+-- run_touch: ARGV = id, ms of the lease, the visitor's fence or '', the owner or '' for anybody: a visitor that
+-- doesn't fit prolongs nothing, one that does takes the run over from whoever holds it. Answer: fence, whether
+-- it was told to stop, what is told; nil where there is none.
 local function run_touch(keys, argv)
   local base, id = keys[1], argv[1]
   local key = run_key(base, id)
   local told = run_told(key)
   if not told then return false end
-  if told[1] == 'running' then run_lease(base, id, argv[2]) end
-  return { redis.call('HGET', key, 'fence'), run_stopped(base, id), told }
+  local fence, owner, held = unpack(redis.call('HMGET', key, 'fence', 'owner', 'held'))
+  local fits = (argv[3] == '' or argv[3] == fence) and (argv[4] == '' or argv[4] == owner)
+  local stopped = run_stopped(base, id)
+  if told[1] == 'running' and fits and stopped == 0 then
+    if held then fence = run_take(base, id, argv[2]) end
+    redis.call('HDEL', key, 'held')
+    run_lease(base, id, argv[2])
+  end
+  return { fence, stopped, told }
 end
 
 -- run_describe: ARGV = id, fence, format. Answer: whether the run is the producer's.
@@ -120,6 +133,17 @@ local function run_describe(keys, argv)
   local key = run_key(keys[1], argv[1])
   if run_of(key, argv[2]) ~= 'running' then return 0 end
   redis.call('HSET', key, 'format', argv[3])
+  redis.call('HDEL', key, 'pending')
+  return 1
+end
+
+-- run_forget: ARGV = id, fence. Answer: whether the run was the producer's; it is no more.
+local function run_forget(keys, argv)
+  local base, id = keys[1], argv[1]
+  local key = run_key(base, id)
+  if run_of(key, argv[2]) ~= 'running' then return 0 end
+  redis.call('DEL', key)
+  run_over(base, id)
   return 1
 end
 
@@ -133,6 +157,7 @@ local function run_finish(keys, argv)
   if state ~= 'running' then return { run_told(key), redis.call('HGET', key, 'text') } end
   local ended = math.max(now(), tonumber(redis.call('HGET', key, 'started')))
   redis.call('HSET', key, 'state', argv[4], 'ended', text(ended), 'events', argv[5])
+  redis.call('HDEL', key, 'pending')
   for i, field in ipairs({ 'error', 'usage', 'text' }) do
     if argv[5 + i] ~= '' then redis.call('HSET', key, field, argv[5 + i]) end
   end
@@ -192,6 +217,7 @@ register('run_resume', run_resume, { 'allow-oom' })
 register('run_renew', run_renew, { 'allow-oom' })
 register('run_touch', run_touch, { 'allow-oom' })
 register('run_describe', run_describe, { 'allow-oom' })
+register('run_forget', run_forget, { 'allow-oom' })
 register('run_finish', run_finish, { 'allow-oom' })
 register('run_stop', run_stop, { 'allow-oom' })
 register('run_stops', run_stops, READ_ONLY)
