@@ -65,8 +65,6 @@ export async function startGateway(config: Config, options: ServerOptions = {}):
     rewriteUrl: originForm,
     // Whose word counts for where a request comes from; false: nobody's.
     trustProxy: config.trustedProxies.length > 0 && [...config.trustedProxies],
-    // Ids stand in paths, coded: each of their characters may be three.
-    routerOptions: { maxParamLength: 3 * MAX_ID },
     // What the router itself refuses.
     frameworkErrors: (error, _request, reply) =>
       void sendProblem(reply, toSluiceError(error, logger)),
