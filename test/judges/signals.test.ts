@@ -21,7 +21,7 @@ t.test('20,000 signals', { timeout: 110_000 }, async (t) => {
   const random = seeded(SEED)
   const redis = await startRedis()
   t.teardown(() => redis.stop())
-  const env = { SLUICE_REDIS_URL: redis.url, SLUICE_PRESENCE_GRACE: '4s', SLUICE_LOG_LEVEL: 'warn' }
+  const env = { SLUICE_REDIS_URL: redis.url, SLUICE_PRESENCE_GRACE: '10s' }
   const gateways: GatewayProcess[] = [
     await startGatewayProcess(env),
     await startGatewayProcess(env),
