@@ -19,8 +19,6 @@ const HEADERS_CHECK_MS = 1_000
 const KEEP_ALIVE_MS = 75_000
 /** Bytes that may wait in one socket before its stream is called slow. */
 const SOCKET_MARK = 64 * 1024
-/** Longest id in a path, in characters: a run's. */
-const MAX_ID = 150
 /** Milliseconds that the start and the end of a part may take, beside the drain. */
 const PLUGIN_MS = 15_000
 /** Milliseconds that a shutdown leaves to answers on their way, and how often it looks. */
