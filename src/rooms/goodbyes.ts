@@ -37,7 +37,9 @@ export function createGoodbyes(options: GoodbyesOptions): Goodbyes {
     if (farewell === undefined) return
     const inbox = inboxChannel(room, incarnation)
     // Before the inbox goes: a stream that still had it would be told of a gap.
-    await sessions.withdraw(farewell.session, [roomChannel(room), inbox], farewell.reason)
+    const { session, reason, id: participant } = farewell
+    const ground = { by: 'room', room, participant, incarnation } as const
+    await sessions.withdraw(session, [roomChannel(room), inbox], reason, ground)
     const entries = await entriesOf(inbox, farewell)
     await take<void>(room, (state) => {
       if (!state.farewells.has(incarnation)) return { end: undefined }

@@ -21,6 +21,7 @@ import {
   ending,
   type Fields,
   type Held,
+  isOn,
   reading,
   readSession,
   type SessionRecord,
@@ -190,8 +191,15 @@ export function createAttendance(options: AttendanceOptions): Attendance {
     const fresh = [...record.held.values()].filter(
       ({ channel }) => !held.has(channel) && !named.has(channel),
     )
-    // The same channel, put on anew: from another place, or on another ground.
-    for (const it of record.held.values()) if (held.has(it.channel)) held.set(it.channel, it)
+    for (const it of record.held.values()) {
+      const known = held.get(it.channel)
+      if (known === undefined) continue
+      held.set(it.channel, it)
+      if (isOn(known, it.ground)) continue
+      // The same channel on another ground: whoever keeps count of those hears of it.
+      follower.left([it.channel])
+      follower.joined([it])
+    }
     if (fresh.length === 0) return
     const written = new Map(fresh.map((it) => [it.channel, positionOf(it.channel)]))
     for (const it of fresh) held.set(it.channel, it)

@@ -22,6 +22,7 @@ import { channelsWith, type Places, placesOf, type Recalled } from './recall.js'
 import {
   adding,
   type Fields,
+  isOn,
   reading,
   readSession,
   removing,
@@ -235,9 +236,10 @@ export function createSessions(options: SessionsOptions): LiveSessions {
       return { live: applied !== undefined }
     },
 
-    async withdraw(session, channels, reason) {
+    async withdraw(session, channels, reason, ground) {
       await change(session, (record) => {
-        const some = channels.filter((it) => record.held.has(it))
+        // It may have come by one of them anew meanwhile.
+        const some = channels.filter((it) => isOn(record.held.get(it), ground))
         return some.length === 0 ? {} : removing(record, some, reason)
       })
     },

@@ -9,6 +9,7 @@
  *
  * Plain functions from a document to what is to be changed in it.
  */
+import { isDeepStrictEqual } from 'node:util'
 import type { Document } from '../documents/documents.js'
 import type { LeaveReason } from '../wire/control.js'
 import type { Position } from '../wire/position.js'
@@ -79,13 +80,24 @@ function heldField({ at, read, ground }: Held): string {
   return JSON.stringify({ at, read, ground })
 }
 
-/** Puts channels on it. One that it has already stays as it is, and on the ground that it has. */
+/** Whether a channel is had on a ground. */
+export function isOn(held: Held | undefined, ground: Ground): boolean {
+  return held !== undefined && isDeepStrictEqual(held.ground, ground)
+}
+
+/**
+ * Puts channels on it. One that it has already on this ground stays as it is; a right is no new ground for
+ * what it has on another.
+ */
 export function adding(
   record: SessionRecord,
   channels: readonly Granted[],
   ground: Ground,
 ): Fields {
-  const fresh = channels.filter(({ channel }) => !record.held.has(channel))
+  const fresh = channels.filter(({ channel }) => {
+    const known = record.held.get(channel)
+    return known === undefined || (ground.by !== 'right' && !isOn(known, ground))
+  })
   const fields: Record<string, string | null> = {}
   for (const { channel, at } of fresh) {
     fields[AT + channel] = heldField({ channel, at, ground })

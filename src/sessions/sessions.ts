@@ -37,8 +37,13 @@ export interface Sessions {
     ground: Ground,
   ): Promise<{ readonly live: boolean }>
   /**
-   * Takes channels away: the stream is told `stream.end` for each, with the reason; where nothing is left
-   * on it, `stream.bye` with the same reason and a cursor that is answered 204.
+   * Takes channels away that it has on this ground: the stream is told `stream.end` for each, with the
+   * reason; where nothing is left on it, `stream.bye` with the same reason and a cursor that is answered 204.
    */
-  withdraw(session: string, channels: readonly string[], reason: LeaveReason): Promise<void>
+  withdraw(
+    session: string,
+    channels: readonly string[],
+    reason: LeaveReason,
+    ground: Ground,
+  ): Promise<void>
 }

@@ -45,7 +45,7 @@ function endsOf(shared: Shared | undefined): readonly ControlData['stream.end'][
 function hadChannels({ shared }: Reading): boolean {
   if (shared === undefined) return false
   const { lost, record } = shared.recalled
-  return lost.length > 0 || record.ended !== undefined
+  return lost.length > 0 || record.ended !== undefined || Object.keys(record.gone).length > 0
 }
 
 export interface Answers {
