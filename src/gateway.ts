@@ -163,7 +163,8 @@ export const gatewayPlugin: FastifyPluginAsync<GatewayOptions> = async (app, opt
   })
   const documents = { ...store.documents, ...createTransactions(store.documents) }
   const sessions = createSessions({
-    ...{ documents, hub, logger, partitions: log.partitions, partitionOf: log.partitionOf },
+    ...{ documents, hub, logger, maxChannels },
+    ...{ partitions: log.partitions, partitionOf: log.partitionOf },
     claim: (session, owner) => shared.claimSession(session, owner, SESSION_MS),
     stands: async () => true,
     occupy: () => () => {},

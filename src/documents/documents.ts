@@ -110,8 +110,8 @@ export interface Membership {
 export interface Documents {
   read(name: string): Promise<Document>
   /**
-   * Changes of one caller take effect in the order of the calls, but for those that free. Rejects as
-   * `Log.append` does where a draft is refused; nothing was changed then.
+   * Changes of one caller take effect in the order of the calls, but for those that free while the store is
+   * full. Rejects as `Log.append` does where a draft is refused; nothing was changed then.
    */
   change(name: string, change: Change): Promise<Changed>
   /**

@@ -88,7 +88,7 @@ export function createRedisDocuments(
       assertHome(intake.partitionOf, name, change)
       const { drafts = [], deletes = [], ask = [], frees = false } = change
       const moment: Moment = { change: encode(name, change, newVersion), drafts, deletes }
-      const outcome = await intake.change(intake.partitionOf(name), moment, { frees })
+      const outcome = await intake.change(intake.partitionOf(name), moment, frees)
       if (outcome.kind === 'refused') return readRefusal(outcome.why)
       const { receipts, position } = outcome
       const [version, away] = outcome.answer as [string, string]

@@ -115,9 +115,9 @@ export function createAttendance(options: AttendanceOptions): Attendance {
       const stop = await hub.watch(name, (ephemeral) => {
         if (ephemeral === undefined) void obey()
       })
-      if (over) stop()
-      else stopWatching = stop
-      await reconcile()
+      stopWatching = stop
+      if (over) leave()
+      else await reconcile()
     } catch (error) {
       // Until then it hears of nothing: tried again for as long as it lives.
       options.logger.warn({ reason: (error as Error).message }, 'a session can’t be followed')
@@ -224,6 +224,15 @@ export function createAttendance(options: AttendanceOptions): Attendance {
     change((record) => reading(record, (channel) => unread.get(channel))).catch(() => {})
   }
 
+  /** Called again where it began only after it was over. */
+  function leave(): void {
+    over = true
+    clearTimeout(retry)
+    stopWatching()
+    stopWatching = () => {}
+    if (number > 0) change((record) => disconnecting(record, number)).catch(() => {})
+  }
+
   function replace(): void {
     stream.bye('replaced', false)
   }
@@ -244,12 +253,7 @@ export function createAttendance(options: AttendanceOptions): Attendance {
       const byRight = [...held.values()].filter(({ ground }) => ground.by === 'right')
       return [...named, ...byRight.map(({ channel }) => channel)]
     },
-    leave() {
-      over = true
-      clearTimeout(retry)
-      stopWatching()
-      if (number > 0) change((record) => disconnecting(record, number)).catch(() => {})
-    },
+    leave,
   }
 }
 

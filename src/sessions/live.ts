@@ -27,6 +27,8 @@ import type { Granted, Ground, Sessions } from './sessions.js'
 export interface SessionsOptions {
   readonly documents: Documents & Transactions
   readonly hub: Hub
+  /** Channels that a session may have, and that may be taken away from it. */
+  readonly maxChannels: number
   readonly partitions: number
   readonly partitionOf: (channel: string) => number
   /** Makes somebody the owner of a session that has none; answers the owner. */
@@ -194,6 +196,11 @@ export function createSessions(options: SessionsOptions): LiveSessions {
       const granted = add.map((channel) => ({ channel, at: at.get(channel)! }))
       const compute = (record: SessionRecord): Fields => {
         if (record.ended !== undefined) throw new SluiceError('session_ended')
+        const { maxChannels } = options
+        const many = record.held.size + add.length > maxChannels
+        if (many || record.without.size + remove.length > maxChannels) {
+          throw new SluiceError('channels_too_many')
+        }
         return {
           ...adding(record, granted, { by: 'right' }),
           ...(remove.length > 0 && removing(record, remove, 'removed')),

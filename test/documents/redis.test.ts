@@ -5,6 +5,7 @@ import { createTransactions } from '../../src/documents/transact.js'
 import { everything } from '../log/subject.js'
 import { startRedis } from '../support/redis.js'
 import { baseOf, lookInto } from '../support/redis-keys.js'
+import { until } from '../support/until.js'
 import { documentsContract } from './contract.js'
 import { startGateway } from './gateway.js'
 import { applied, CLAIM, create, fieldsOf, LEASE, NAME, SHORT, said } from './subject.js'
@@ -93,6 +94,7 @@ t.test('a full Redis lets leave, and nobody else do anything', async (t) => {
   const refused = t.rejects(documents.change(NAME, { version, set: { n: '1' } }), {
     code: 'log_unavailable',
   })
+  await until('known to be full', () => /OOM/.test(log.fault() ?? ''))
   t.same(await documents.renew([{ name: NAME, member: 'm', ms: LEASE }]), ['held'])
   await admin.elapse(SHORT)
   t.same(await documents.overdue(10, CLAIM), [{ name: NAME, member: 'late' }])

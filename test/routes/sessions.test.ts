@@ -195,6 +195,16 @@ onBothLogs(t, 'a change that is wrong is told so, and changes nothing', async (t
   t.match((await patch(url, session, {})).json, { channels: ['a'] })
 })
 
+onBothLogs(t, 'a session can’t grow beyond what a stream may have', async (t, start) => {
+  const { url } = await start({ maxChannels: 3 })
+  const session = secret()
+  const stream = await open(url, ['a'], session)
+  await stream.event('stream.live')
+  t.equal((await patch(url, session, { add: ['b', 'c'] })).status, 200)
+  const more = { add: ['d', 'e'] }
+  t.match(await patch(url, session, more), { status: 400, json: { code: 'channels_too_many' } })
+})
+
 t.test('two gateways on one Redis', async (t) => {
   const redis = await startRedis()
   t.teardown(() => redis.stop())

@@ -36,13 +36,11 @@ export interface Intake {
     partition: number,
     taking: Taking,
   ): Promise<(Outcome | 'taken')[] | { readonly beyond: string }>
-  /** Changes what is beside the log together with appends. Rejects as `append` does. */
-  change(partition: number, moment: Moment, how: ChangeOptions): Promise<MomentOutcome>
-}
-
-export interface ChangeOptions {
-  /** It leaves less than there was: a full Redis takes it, and it may overtake what doesn't. */
-  readonly frees: boolean
+  /**
+   * Changes what is beside the log together with appends. Rejects as `append` does. `frees`: it leaves less
+   * than there was, so a full Redis takes it, past what waits for room.
+   */
+  change(partition: number, moment: Moment, frees: boolean): Promise<MomentOutcome>
 }
 
 export interface LinkUse {
@@ -161,9 +159,6 @@ export function createIntake(options: IntakeOptions): Intake {
     },
     appendHeld: (index, messages) => partition(index).writer.raw(messages),
     appendOnce: (index, taking) => partition(index).writer.inbox(taking),
-    change(index, moment, { frees }) {
-      const { writer, relief } = partition(index)
-      return (frees ? relief : writer).change(moment)
-    },
+    change: (index, moment, frees) => partition(index).change(moment, frees),
   }
 }

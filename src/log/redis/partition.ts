@@ -4,6 +4,7 @@ import { SluiceError } from '../../wire/errors.js'
 import type { LogListener, Retention } from '../log.js'
 import type { Node } from './address.js'
 import { createAttendance } from './attendance.js'
+import type { Moment, MomentOutcome } from './batch.js'
 import { identify, meetMaster } from './contact.js'
 import { createFollower, type Follower } from './follower.js'
 import {
@@ -57,8 +58,11 @@ export interface PartitionOptions {
 
 export interface Partition extends Omit<Reader, 'learn' | 'forget'> {
   readonly writer: Writer
-  /** Changes that make room, which a full Redis takes. They are not held to the writer's order. */
-  readonly relief: Pick<Writer, 'change'>
+  /**
+   * A change beside the log, in its turn among appends. What frees goes past those that wait for room where
+   * Redis is full.
+   */
+  change(moment: Moment, frees: boolean): Promise<MomentOutcome>
   readonly follower: Follower
   /** A function on the partition. Rejects with `log_unavailable`. */
   call(name: FunctionName, args: readonly Argument[]): Promise<unknown>
@@ -230,7 +234,8 @@ export function createPartition(options: PartitionOptions): Partition {
     replicas,
   }
   const writer = createWriter({ ...writing, called: 'write', taken: () => refusal.taken(true) })
-  // That a full Redis takes these says nothing of appends.
+  // What a full Redis takes. Only then: two queues keep no order, and a change is computed from the one
+  // before it. That it takes these says nothing of appends.
   const relief = createWriter({ ...writing, called: 'write_full', taken() {} })
   const follower = createFollower({
     partition: index,
@@ -296,8 +301,8 @@ export function createPartition(options: PartitionOptions): Partition {
 
   return {
     writer,
-    relief,
     follower,
+    change: (moment, frees) => (frees && refusal.full ? relief : writer).change(moment),
     call,
     check,
     read: reader.read,

@@ -10,6 +10,8 @@ import type { RedisLogger } from './partition.js'
 export interface Refusal {
   /** Undefined while Redis takes writes. */
   readonly reason: string | undefined
+  /** It is full, and takes only what makes room. */
+  readonly full: boolean
   /** Redis has answered a write with an error. */
   refused(error: unknown): void
   /** Redis has taken a write; `appended`: of events. */
@@ -30,6 +32,9 @@ export function createRefusal(logger: RedisLogger, partition: number): Refusal {
   return {
     get reason() {
       return reason
+    },
+    get full() {
+      return reason?.startsWith('OOM') === true
     },
     refused(error) {
       const why = error instanceof Error ? error.message : String(error)

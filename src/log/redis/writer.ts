@@ -43,7 +43,7 @@ import {
 import type { Replicas } from './replicas.js'
 
 export interface WriterOptions {
-  /** `write_full` for what makes room: a full Redis takes it. */
+  /** `write_full`: a full Redis takes it. */
   readonly called: 'write' | 'write_full'
   readonly base: string
   /** Number of partitions and this one's index, as the functions take it. */
