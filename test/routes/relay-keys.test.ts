@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import t from 'tap'
 import { bearer, locked, mint } from '../http/support/locked.js'
+import { red } from '../support/outage.js'
 import { startRedis } from '../support/redis.js'
 import { ask, post } from './support/ask.js'
 import { type Asked, call, DONE, piece, pieces, SSE, stage } from './support/relay.js'
@@ -105,6 +106,30 @@ onBothLogs(
     t.match(await calling, { status: 409, json: { code: 'fenced' } })
   },
 )
+
+t.test('a run that waited for its upstream outlasts an outage like any other', async (t) => {
+  const redis = await startRedis()
+  t.teardown(() => redis.stop())
+  const { url, relay, next } = await stage(t, (config) => {
+    return startOne(t, { redisUrl: redis.url, ...config })
+  })
+  const calling = call(relay, {}, { 'sluice-run': 'r', 'idempotency-key': 'k' })
+  const { response } = await next()
+  response.writeHead(200, SSE)
+  response.write(piece('a'))
+  const caller = await calling
+  await caller.find(({ data }) => data?.includes('"a"') === true)
+  await redis.kill('SIGSTOP')
+  response.write(piece('b'))
+  await red(url)
+  // What came before it was given up before it.
+  t.equal((await post(`${url}/v1/events?channel=a`, 1)).status, 503)
+  await redis.kill('SIGCONT')
+  await caller.find(({ data }) => data?.includes('"b"') === true)
+  response.end(piece('c') + DONE)
+  t.equal(await caller.over(), 'end')
+  t.match((await ask(`${url}/v1/runs/r`)).json, { state: 'done', text: 'abc', events: 4 })
+})
 
 t.test('an upstream is let go of where its answer can become no run', async (t) => {
   const redis = await startRedis()

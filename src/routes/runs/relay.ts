@@ -205,7 +205,12 @@ export function relayRoutes(
     if (body !== undefined && body.type !== 'json' && body.type !== 'text') {
       throw new SluiceError('media_type_unsupported', { detail: 'A relayed body is JSON or text' })
     }
-    const more = { ...(body && { body: body.text }), ...(signal && { signal }) }
+    // Until there is an answer: then it is the pump's, which may outlive this producer and have another.
+    const waiting = new AbortController()
+    const letGo = () => waiting.abort()
+    if (signal?.aborted) letGo()
+    signal?.addEventListener('abort', letGo)
+    const more = { ...(body && { body: body.text }), signal: waiting.signal }
     try {
       return await client.open({ ...target, method, headers, ...more })
     } catch (error) {
@@ -214,6 +219,8 @@ export function relayRoutes(
       const { code, detail } = error
       logger.warn({ upstream: target.upstream.name, code, detail }, 'relay: no answer')
       throw new SluiceError(code === 'head_timeout' ? 'upstream_timeout' : 'upstream_failed')
+    } finally {
+      signal?.removeEventListener('abort', letGo)
     }
   }
 
