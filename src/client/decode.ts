@@ -8,6 +8,7 @@ import { createParser, type EventSourceMessage } from 'eventsource-parser'
 import type { ControlData } from '../wire/control.js'
 import { rawMembers } from '../wire/json.js'
 import { parsePosition } from '../wire/position.js'
+import type { PresenceState } from '../wire/presence.js'
 import { GatewayError } from './gateway.js'
 import type { Item } from './subscribe.js'
 
@@ -85,6 +86,10 @@ export function createDecoder(): Decoder {
     const name = block.event ?? 'message'
     if (name.startsWith('stream.')) {
       control(name, block.data)
+      return
+    }
+    if (name === 'presence.state') {
+      items.push({ type: 'presence', ...(JSON.parse(block.data) as PresenceState) })
       return
     }
     const envelope = JSON.parse(block.data)

@@ -11,6 +11,7 @@
  *       if (item.type === 'gap') console.log('events are missing:', item.reason)
  *     }
  */
+export type { PresenceDiff, PresenceMember, PresenceState } from '../wire/presence.js'
 export { GatewayError } from './gateway.js'
 export { type PublishOptions, type PublishReceipt, publish } from './publish.js'
 export type { ConnectOptions, LinkEvents, LinkState, PeerLink } from './signaling/link.js'

@@ -1,5 +1,6 @@
 /** A subscription that outlives its connections. */
 import type { ControlData } from '../wire/control.js'
+import type { PresenceState } from '../wire/presence.js'
 import { createDecoder } from './decode.js'
 import { GatewayError, gatewayError, resourceUrl } from './gateway.js'
 import { backoff, pause, systemTimer, type Timer } from './timing.js'
@@ -32,6 +33,8 @@ export type Item =
   | ({ readonly type: 'live' } & ControlData['stream.live'])
   | ({ readonly type: 'gap' } & ControlData['stream.gap'])
   | ({ readonly type: 'end' } & ControlData['stream.end'])
+  /** Who is present; `presence.diff` comes as an event. */
+  | ({ readonly type: 'presence' } & PresenceState)
   | ({ readonly type: 'expiring' } & ControlData['stream.expiring'])
   | ({ readonly type: 'bye' } & ControlData['stream.bye'])
 

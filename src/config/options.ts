@@ -262,7 +262,7 @@ export const TABLE: { readonly [F in keyof Config]: Spec<Exclude<Config[F], unde
     key: 'iceServers',
     fallback: undefined,
     takes: 'object',
-    help: 'for calls: {"servers":[{"urls":"turn:turn.example","secret":"$TURN_SECRET"}],"ttl":"1h","relayOnly":false}',
+    help: 'for calls: {"servers":[{"urls":"turn:turn.example","secret":"$TURN_SECRET"}],"relayOnly":false}',
     read: values.iceServers,
     fileOnly: true,
   },

@@ -247,3 +247,26 @@ t.test('a gateway may live below a path, and gets what it is asked for', async (
   t.equal(requests[0]?.url, '/live/v1/events?channel=a&channel=b%3Ac&after=earliest&rewind=20')
   t.match(requests[0]?.headers, { 'x-a': 'b', accept: 'text/event-stream' })
 })
+
+t.test('who is present is told as it is, and the changes as events', async (t) => {
+  const state = { channel: 'c', position: '5-0', members: [{ id: 'alice', count: 1, since: 1 }] }
+  const diff = { channel: 'c', joined: [], left: [{ id: 'alice', reason: 'left' }], updated: [] }
+  const envelope = JSON.stringify({ id: '6-0', channel: 'presence:c', data: diff, time: 1 })
+  const { url } = await speaker(t, [
+    stream(
+      ready('5-0') +
+        `event: presence.state\ndata: ${JSON.stringify(state)}\n\n` +
+        `id: 6-0\nevent: presence.diff\ndata: ${envelope}\n\n`,
+    ),
+    gone,
+  ])
+  const items = await collect(subscribe({ url, channels: ['c'], ...createClock() }))
+  t.match(
+    items.find(({ type }) => type === 'presence'),
+    state,
+  )
+  t.match(
+    items.find(({ type }) => type === 'event'),
+    { name: 'presence.diff', id: '6-0', data: diff },
+  )
+})

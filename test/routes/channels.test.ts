@@ -78,16 +78,17 @@ onBothLogs(t, 'deleting is answered 204 whether there was something or not', asy
 })
 
 t.test(
-  'channels of the server can be read, and neither published to, closed nor deleted',
+  'channels of the server can be read unless they are somebody’s own, and neither published to, closed nor deleted',
   async (t) => {
     const { url } = await start(t)
-    for (const channel of ['run:1', 'room:1', 'inbox:1']) {
+    for (const channel of ['run:1', 'room:1', 'presence:1', 'server:1', 'inbox:1', 'session:1']) {
       const refused = { status: 403, json: { code: 'channel_reserved' } }
       t.match(await post(`${url}/v1/events?channel=${channel}`, '1'), refused)
       t.match(await post(`${url}/v1/events`, { channel, data: 1 }), refused)
       t.match(await post(`${url}/v1/channels/close?channel=${channel}`, {}), refused)
       t.match(await ask(`${url}/v1/channels?channel=${channel}`, { method: 'DELETE' }), refused)
-      t.equal((await ask(`${url}/v1/channels?channel=${channel}`)).status, 200)
+      const hidden = /^(inbox|session):/.test(channel)
+      t.equal((await ask(`${url}/v1/channels?channel=${channel}`)).status, hidden ? 403 : 200)
     }
   },
 )

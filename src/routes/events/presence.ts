@@ -1,4 +1,5 @@
 /** What presence adds to an opening: on which channels it is present, and of whom it is told. */
+import { readingOf } from '../../auth/reading.js'
 import type { Hub } from '../../hub/hub.js'
 import type { Reach } from '../../hub/origin.js'
 import type { PollAnswer } from '../../hub/poll.js'
@@ -82,8 +83,8 @@ export async function appear(
   return {
     channels: heard.length === 0 ? channels : [...new Set([...channels, ...heard.map(presenceOf)])],
     ...{ starts, states },
-    // Its right is of another channel, and it has no past.
-    reach: reach && ((channel) => (presentOn(channel) === undefined ? reach(channel) : 0)),
+    // Rights to the past are those of `subscribe`.
+    reach: reach && ((channel) => (readingOf(channel).verb === 'presence' ? 0 : reach(channel))),
     async joined(stream, some) {
       const { starts, states } = await enter(some)
       for (const state of states) tellState(stream, state)
