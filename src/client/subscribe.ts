@@ -44,6 +44,8 @@ export type State =
   | { readonly state: 'open' }
   /** `ms` until the next try. */
   | { readonly state: 'waiting'; readonly ms: number; readonly reason: string }
+  /** There is nothing left to wait for; `reason`, where the session's channels were taken away. */
+  | { readonly state: 'ended'; readonly reason: string | undefined }
 
 export interface SubscribeOptions {
   /** The gateway: `http://127.0.0.1:8080`. */
@@ -116,7 +118,10 @@ export async function* subscribe(options: SubscribeOptions): AsyncGenerator<Item
     let asked = 0
     try {
       const response = await link.within(PATIENCE * decoder.heartbeat, request)
-      if (response?.status === 204) return
+      if (response?.status === 204) {
+        onState({ state: 'ended', reason: response.headers.get('sluice-ended') ?? undefined })
+        return
+      }
       if (response !== undefined && !isEventStream(response)) {
         const error = await link.within(PATIENCE * decoder.heartbeat, () => gatewayError(response))
         if (error?.retryable === false) throw error

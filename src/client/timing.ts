@@ -42,3 +42,23 @@ export function pause(
     if (signal?.aborted) done()
   })
 }
+
+/** What `start` gives. Its signal fires when `outer` does, and after `ms`, for an answer may never come. */
+export async function within<T>(
+  ms: number,
+  timer: Timer,
+  outer: AbortSignal,
+  start: (abort: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const controller = new AbortController()
+  const abort = () => controller.abort()
+  outer.addEventListener('abort', abort)
+  if (outer.aborted) abort()
+  const cancel = timer(ms, abort)
+  try {
+    return await start(controller.signal)
+  } finally {
+    cancel()
+    outer.removeEventListener('abort', abort)
+  }
+}

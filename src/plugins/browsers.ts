@@ -41,7 +41,7 @@ export async function registerBrowsers(
     origin: (origin, answer) => answer(null, origin !== undefined && allowed(origin)),
     credentials: true,
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
-    exposedHeaders: ['Location', 'Retry-After', 'Link', 'Sluice-Run'],
+    exposedHeaders: ['Location', 'Retry-After', 'Link', 'Sluice-Run', 'Sluice-Ended'],
     maxAge: MAX_AGE,
     // An OPTIONS that isn't a preflight would get a text of the library's own.
     strictPreflight: false,

@@ -2,9 +2,10 @@
  * Being in a room: joining, the one stream that tells what happens there, and joining anew where the
  * gateway has given this participant up. Knows nothing of peers.
  */
+import { parsePosition } from '../../wire/position.js'
 import { GatewayError } from '../gateway.js'
 import { type Item, type State, subscribe } from '../subscribe.js'
-import { backoff, pause, type Timer } from '../timing.js'
+import { backoff, pause, type Timer, within } from '../timing.js'
 import type { Token } from '../token.js'
 import type { Joined, LeaveReason, Resources } from './resources.js'
 
@@ -45,7 +46,10 @@ export interface Membership {
   end(reason: EndReason, error?: Error): void
 }
 
-const FINAL: readonly string[] = ['left', 'kicked', 'replaced', 'closed', 'revoked']
+/** What can't be mended by joining anew. Leaving isn't among them: by itself it would have been said here. */
+const FINAL: readonly string[] = ['kicked', 'replaced', 'closed', 'revoked']
+/** Milliseconds after which a joining that isn't answered is given up and repeated. */
+const PATIENCE = 10_000
 /** Tries of the first joining. */
 const ATTEMPTS = 6
 /** Joinings in a row that came to no stream, after which it is given up. */
@@ -57,6 +61,8 @@ export function createMembership(options: MembershipOptions): Membership {
   const sleepers = new Set<() => void>()
   let joined: Joined | undefined
   let joining: Promise<void> | undefined
+  /** Order of the newest event by channel, over all streams. */
+  const newest = new Map<string, number>()
   let stream = new AbortController()
   let fruitless = 0
   let hidden = false
@@ -75,7 +81,8 @@ export function createMembership(options: MembershipOptions): Membership {
   async function join(attempts: number, signal: AbortSignal): Promise<void> {
     for (let failures = 0; ; failures++) {
       try {
-        joined = await resources.join(options.wish(), signal)
+        const ask = (abort: AbortSignal) => resources.join(options.wish(), abort)
+        joined = await within(PATIENCE, timer, signal, ask)
         options.onJoined(joined)
         return
       } catch (error) {
@@ -87,6 +94,16 @@ export function createMembership(options: MembershipOptions): Membership {
         signal.throwIfAborted()
       }
     }
+  }
+
+  /** A joining that is repeated is given the same cursor again: what follows it may have been here before. */
+  function isDouble(item: Item): boolean {
+    if (item.type === 'gap') newest.delete(item.channel)
+    const order = item.type === 'event' && item.id ? parsePosition(item.id)?.order : undefined
+    if (item.type !== 'event' || order === undefined) return false
+    if (order <= (newest.get(item.channel) ?? -1)) return true
+    newest.set(item.channel, order)
+    return false
   }
 
   /** Joins anew, once however many ask. */
@@ -116,6 +133,10 @@ export function createMembership(options: MembershipOptions): Membership {
       try {
         for await (const item of subscribe({ ...about, ...state })) {
           if (item.type === 'ready') fruitless = 0
+          if (isDouble(item)) continue
+          // By a connection of our own that came late: the session is nobody else's. Where another window
+          // has taken the place of this participant, the ends of its channels have come before.
+          if (item.type === 'bye' && item.reason === 'replaced') break
           if (item.type === 'bye' && !item.reconnect) expel(item.reason)
           else onItem(item)
         }
@@ -133,6 +154,7 @@ export function createMembership(options: MembershipOptions): Membership {
   function tell(state: State): void {
     if (state.state === 'open') onState({ state: 'live' })
     if (state.state === 'waiting') onState({ state: 'reconnecting', reason: state.reason })
+    if (state.state === 'ended' && state.reason !== undefined) expel(state.reason)
   }
 
   function expel(reason: string | undefined): void {

@@ -4,7 +4,7 @@
  * waits, and candidates that wait for the same peer become one signal.
  */
 import { GatewayError } from '../gateway.js'
-import { backoff, pause, type Timer } from '../timing.js'
+import { backoff, pause, type Timer, within } from '../timing.js'
 import type { SignalItem, SignalResult } from './resources.js'
 
 /** Items of one POST, and candidates of one item, that the gateway takes. */
@@ -93,7 +93,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
     for (let failures = 0; !own.signal.aborted; failures++) {
       const items = signals.map((signal, i) => ({ ...signal, seq: next + i, messageId: ids[i]! }))
       try {
-        const { results } = await within(own.signal, (abort) => post(items, abort))
+        const { results } = await within(PATIENCE, timer, own.signal, (abort) => post(items, abort))
         if (own.signal.aborted) return
         next += items.length
         for (const [i, signal] of signals.entries()) {
@@ -127,19 +127,6 @@ export function createOutbox(options: OutboxOptions): Outbox {
     const mayBeOne = error.status === 400 || error.status === 413
     if (signals.length === 1 || !mayBeOne) onRefused(signals, error)
     else for (const signal of signals) await deliver([signal], own)
-  }
-
-  async function within<T>(outer: AbortSignal, start: (abort: AbortSignal) => Promise<T>) {
-    const controller = new AbortController()
-    const abort = () => controller.abort()
-    outer.addEventListener('abort', abort)
-    const cancel = timer(PATIENCE, abort)
-    try {
-      return await start(controller.signal)
-    } finally {
-      cancel()
-      outer.removeEventListener('abort', abort)
-    }
   }
 
   return {

@@ -42,10 +42,11 @@ function endsOf(shared: Shared | undefined): readonly ControlData['stream.end'][
   return lost.map((channel) => ({ channel, reason: record.gone[channel] ?? 'left' }))
 }
 
-function hadChannels({ shared }: Reading): boolean {
-  if (shared === undefined) return false
-  const { lost, record } = shared.recalled
-  return lost.length > 0 || record.ended !== undefined || Object.keys(record.gone).length > 0
+/** Why the last channel of a session left it; undefined where it never had one. */
+function lastReason({ shared }: Reading): string | undefined {
+  const record = shared?.recalled.record
+  const last = endsOf(shared).at(-1)?.reason ?? record?.ended
+  return last ?? Object.values(record?.gone ?? {}).at(-1)
 }
 
 export interface Answers {
@@ -88,8 +89,10 @@ export function createAnswers(context: RouteContext): Answers {
     const reading = await admitReader(context, subscription, request)
     if (reading.channels.length === 0) {
       // All that its session had was taken away: there is nothing left to wait for.
-      if (hadChannels(reading)) return reply.code(204).send()
-      throw new SluiceError('channel_missing')
+      const reason = lastReason(reading)
+      if (reason === undefined) throw new SluiceError('channel_missing')
+      // Whoever was away when it happened hears why, or would take a kick for a time-out.
+      return reply.code(204).header('sluice-ended', reason).send()
     }
     await check?.()
     if (request.method === 'HEAD') {

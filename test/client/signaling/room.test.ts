@@ -148,6 +148,20 @@ t.test('whoever is kicked stops for good', async (t) => {
   t.equal(asked, before + 1, 'what was asked on purpose, and nothing by itself')
 })
 
+t.test('whoever is kicked while they are away hears of it when they are back', async (t) => {
+  const { url } = await start(t)
+  const cutter = await cut(t, url, () => undefined)
+  const alice = await member(t, { url, room: 'r', participant: 'alice' })
+  const bob = await member(t, { url: cutter.url, room: 'r', participant: 'bob' })
+  await Promise.all([live(alice), live(bob)])
+  down.add(cutter)
+  cutter.cutAll()
+  await bob.next('state', ({ state }) => state === 'reconnecting')
+  await alice.room.kick('bob')
+  down.delete(cutter)
+  t.match(await bob.next('state', ({ state }) => state === 'ended'), { reason: 'kicked' })
+})
+
 t.test('a room that is closed is over for everybody', async (t) => {
   const { url } = await start(t)
   const [alice, bob] = [
@@ -193,6 +207,25 @@ t.test('whoever was away for too long joins anew, as somebody new', async (t) =>
   const heard = bob.next('signal')
   alice.room.send('bob', 'x-hello', 'again')
   t.match(await heard, { from: { id: 'alice' }, data: 'again' })
+})
+
+t.test('a connection of its own that came late takes nobody’s place', async (t) => {
+  const { url } = await start(t)
+  const session = 'a-secret-of-more-than-22-characters'
+  const alice = await member(t, { url, room: 'r', participant: 'alice' })
+  const bob = await member(t, { url, room: 'r', participant: 'bob', session })
+  await Promise.all([live(alice), live(bob)])
+  const heard: unknown[] = []
+  bob.room.on('signal', ({ data }) => heard.push(data))
+  alice.room.send('bob', 'x-n', 1)
+  await bob.next('signal')
+  const late = await fetch(`${url}/v1/events?session=${session}`)
+  await bob.next('state', ({ state }) => state === 'reconnecting')
+  await live(bob)
+  void late.body?.cancel()
+  alice.room.send('bob', 'x-n', 2)
+  await bob.next('signal')
+  t.strictSame(heard, [1, 2], 'each of them once')
 })
 
 t.test('a short absence is told to nobody, and nothing is lost in it', async (t) => {
