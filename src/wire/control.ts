@@ -38,6 +38,8 @@ export type ByeReason =
   | 'token_expired'
   | 'revoked'
   | 'replaced'
+  /** the store has lost what it knew of the session */
+  | 'lost'
   | LeaveReason
 
 /** Data of each control event. */
