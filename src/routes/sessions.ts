@@ -111,10 +111,20 @@ function channelsOf(names: readonly string[] = []): string[] {
 
 /** The public id of the session in the header. */
 export function sessionOf({ headers }: FastifyRequest): string {
-  const secret = headers['sluice-session']
-  if (typeof secret === 'string' && SESSION.test(secret)) return publicSession(secret)
-  throw new SluiceError('option_invalid', {
-    detail:
-      'The header Sluice-Session holds what the stream was opened with: ?session=… (or ?ticket=…)',
-  })
+  const header = headers['sluice-session']
+  const secret = Array.isArray(header) ? header.join() : header
+  if (secret !== undefined && SESSION.test(secret)) return publicSession(secret)
+  throw new SluiceError('option_invalid', { detail: faultOf(secret) })
+}
+
+function faultOf(secret: string | undefined): string {
+  const name = 'The header Sluice-Session'
+  const rule = '22–128 characters of A–Z a–z 0–9 _ -'
+  // Whoever joins a room may have no stream yet: then it is theirs to choose.
+  if (secret === undefined) {
+    return `${name} is missing. It holds what the stream is opened with, ?session=… (or ?ticket=…): ${rule}, chosen at random`
+  }
+  const { length } = secret
+  if (length < 22 || length > 128) return `${name} has ${length} characters. It holds ${rule}`
+  return `${name} has an odd character in it. It holds ${rule}`
 }
