@@ -427,6 +427,9 @@ onBothLogs(
     t.match(await diff(watcher, ({ left }) => left!.length > 0), {
       left: [{ id: idOf('a'), reason: 'left' }],
     })
-    await a.find(({ event, json }) => event === 'stream.end' && json.channel === 'presence:chat:8')
+    const ends = (channel: string) =>
+      a.find(({ event, json }) => event === 'stream.end' && json.channel === channel)
+    t.equal((await ends('chat:8')).json.reason, 'removed')
+    t.equal((await ends('presence:chat:8')).json.reason, 'removed', 'and for the same reason')
   },
 )
