@@ -18,7 +18,7 @@ import { compileOptions, RenewalBody, SESSION_PATTERN, SessionChangeBody } from 
 const SESSION = new RegExp(SESSION_PATTERN)
 
 export function sessionRoutes(app: FastifyInstance, context: RouteContext): void {
-  const { access, shared, sessions, presence, log, limits } = context
+  const { access, shared, sessions, presence, hasPresence, log, limits } = context
   const check = compileOptions(RenewalBody)
   const checkChange = compileOptions(SessionChangeBody)
 
@@ -42,6 +42,10 @@ export function sessionRoutes(app: FastifyInstance, context: RouteContext): void
       // Nothing of the stream changes, and nobody has to be waited for.
       if (body.presence !== undefined && add.length + remove.length === 0) return { session }
       const { live, channels } = await sessions.alter(session, { add, remove }, at)
+      // A stream that is open takes its presence along. Where none is, as when a page says goodbye, nobody does.
+      if (!live) {
+        await Promise.all(remove.filter(hasPresence).map((it) => presence.forgo(it, session)))
+      }
       reply.code(live ? 200 : 202).header('cache-control', 'no-store')
       return { session, channels, live }
     },
