@@ -68,6 +68,8 @@ export interface Presence {
   look(channel: string): Promise<State>
   /** What a connection says about itself from now on, in JSON; undefined: nothing. False: it isn't present there. */
   update(channel: string, connection: string, data: string | undefined): Promise<boolean>
+  /** A connection that isn't here any more won't come back to a channel: its grace is over. */
+  forgo(channel: string, connection: string): Promise<void>
   start(): void
   /** Nobody is asked any more. Whoever is still here goes by the end of its lease. */
   stop(): void
@@ -218,6 +220,9 @@ export function createPresence(options: PresenceOptions): Presence {
       const known = held.get(keyOf(channel, connection))
       if (known !== undefined) known.happening = { ...known.happening, data }
       return outcome === 'present'
+    },
+    async forgo(channel, connection) {
+      await boardOf(channel).act({ kind: 'leave', connection })
     },
     start() {
       keeper.own('presence:', { overdue: onOverdue, lost: onLost })

@@ -4,7 +4,7 @@ import { SluiceError } from '../wire/errors.js'
 import { joined, left } from './events.js'
 import { leaving, type Moment } from './leave.js'
 import { MAX_PARTICIPANTS } from './limits.js'
-import { banOf, isNamed } from './owners.js'
+import { banOf, isNamed, isOpen, passes } from './owners.js'
 import {
   bySession,
   type Data,
@@ -74,8 +74,8 @@ export function join(
   const room = state.room ?? newRoom(moment.now)
   const older = state.participants.get(id)
   if (older !== undefined && older.owner !== owner) throw new SluiceError('participant_taken')
-  const moderator = request.moderator || isNamed(room, { subject, owner, id })
-  if (!moderator) refuse(room, request, older !== undefined, moment.now)
+  const moderator = request.moderator || isNamed(room, request)
+  if (!passes(room, request, request.moderator)) refuse(room, request, state, moment.now)
   const cap = Math.min(room.maxParticipants ?? MAX_PARTICIPANTS, MAX_PARTICIPANTS)
   if (older === undefined && state.participants.size >= cap) {
     throw new SluiceError('room_full', { extensions: { maxParticipants: cap } })
@@ -102,12 +102,15 @@ export function join(
   return { kind: 'join', participant, replaced: older?.incarnation, plan }
 }
 
-function refuse(room: Room, request: JoinRequest, known: boolean, now: number): void {
+function refuse(room: Room, request: JoinRequest, { participants }: RoomState, now: number): void {
   const own = banOf(request)
   const ban = room.bans.find((it) => it.owner === own.owner && it.id === own.id && it.until > now)
   if (ban !== undefined) {
     throw new SluiceError('participant_banned', { extensions: { until: ban.until } })
   }
   // Whoever is in may reload.
-  if (room.locked && !known) throw new SluiceError('room_locked')
+  if (!room.locked || participants.has(request.id)) return
+  // Where everybody is a moderator as soon as they are in, nobody would be left to unlock it.
+  if (isOpen(request) && participants.size === 0) return
+  throw new SluiceError('room_locked')
 }

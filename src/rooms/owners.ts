@@ -16,16 +16,31 @@ export function ownerIn(kind: string, subject: string | undefined, session: stri
 
 type Owned = Pick<Participant, 'owner' | 'id'>
 
+/** One of those whom an open gateway lets do everything. */
+export const isOpen = ({ owner }: Pick<Owned, 'owner'>) => owner === OPEN
+
 /**
  * Whether the room names somebody as a moderator. Only a subject is proof of who somebody is: an id
  * counts where everybody may do everything anyway.
  */
 export function isNamed(
   { moderators }: Pick<Room, 'moderators'>,
-  { subject, owner, id }: Owned & Pick<Participant, 'subject'>,
+  who: Owned & Pick<Participant, 'subject'>,
 ): boolean {
-  if (subject !== undefined) return moderators.includes(subject)
-  return owner === OPEN && moderators.includes(id)
+  if (who.subject !== undefined) return moderators.includes(who.subject)
+  return isOpen(who) && moderators.includes(who.id)
+}
+
+/**
+ * Whether somebody comes in whatever is locked, and whoever is kept out. That everybody is a moderator, as on
+ * an open gateway, opens no door: it would stand open to all.
+ */
+export function passes(
+  room: Room,
+  who: Owned & Pick<Participant, 'subject'>,
+  byRight: boolean,
+): boolean {
+  return (byRight && !isOpen(who)) || isNamed(room, who)
 }
 
 /** By what somebody is kept out: their subject; of the nameless only the id is known. */

@@ -44,7 +44,7 @@ export interface Ban {
 export interface Room {
   /** ms since the epoch. */
   readonly created: number
-  /** Nobody may join but moderators. */
+  /** Nobody may join but moderators (`passes` in owners.ts has it exactly). */
   readonly locked: boolean
   /** Null: as many as a room can hold. */
   readonly maxParticipants: number | null

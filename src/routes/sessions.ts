@@ -18,7 +18,7 @@ import { compileOptions, RenewalBody, SESSION_PATTERN, SessionChangeBody } from 
 const SESSION = new RegExp(SESSION_PATTERN)
 
 export function sessionRoutes(app: FastifyInstance, context: RouteContext): void {
-  const { access, shared, sessions, presence, log, limits } = context
+  const { access, shared, sessions, presence, hasPresence, log, limits } = context
   const check = compileOptions(RenewalBody)
   const checkChange = compileOptions(SessionChangeBody)
 
@@ -42,6 +42,10 @@ export function sessionRoutes(app: FastifyInstance, context: RouteContext): void
       // Nothing of the stream changes, and nobody has to be waited for.
       if (body.presence !== undefined && add.length + remove.length === 0) return { session }
       const { live, channels } = await sessions.alter(session, { add, remove }, at)
+      // A stream that is open takes its presence along. Where none is, as when a page says goodbye, nobody does.
+      if (!live) {
+        await Promise.all(remove.filter(hasPresence).map((it) => presence.forgo(it, session)))
+      }
       reply.code(live ? 200 : 202).header('cache-control', 'no-store')
       return { session, channels, live }
     },
@@ -111,10 +115,20 @@ function channelsOf(names: readonly string[] = []): string[] {
 
 /** The public id of the session in the header. */
 export function sessionOf({ headers }: FastifyRequest): string {
-  const secret = headers['sluice-session']
-  if (typeof secret === 'string' && SESSION.test(secret)) return publicSession(secret)
-  throw new SluiceError('option_invalid', {
-    detail:
-      'The header Sluice-Session holds what the stream was opened with: ?session=… (or ?ticket=…)',
-  })
+  const header = headers['sluice-session']
+  const secret = Array.isArray(header) ? header.join() : header
+  if (secret !== undefined && SESSION.test(secret)) return publicSession(secret)
+  throw new SluiceError('option_invalid', { detail: faultOf(secret) })
+}
+
+function faultOf(secret: string | undefined): string {
+  const name = 'The header Sluice-Session'
+  const rule = '22–128 characters of A–Z a–z 0–9 _ -'
+  // Whoever joins a room may have no stream yet: then it is theirs to choose.
+  if (secret === undefined) {
+    return `${name} is missing. It holds what the stream is opened with, ?session=… (or ?ticket=…): ${rule}, chosen at random`
+  }
+  const { length } = secret
+  if (length < 22 || length > 128) return `${name} has ${length} characters. It holds ${rule}`
+  return `${name} has an odd character in it. It holds ${rule}`
 }

@@ -32,7 +32,8 @@ import {
 /** What a stream's channels mean to others: told as they come and go. */
 export interface Follower {
   joined(channels: readonly Held[]): void
-  left(channels: readonly string[]): void
+  /** `why`: by channel; one that isn't in it has only changed its ground. */
+  left(channels: readonly string[], why: SessionRecord['gone']): void
 }
 
 export interface AttendanceOptions {
@@ -204,7 +205,7 @@ export function createAttendance(options: AttendanceOptions): Attendance {
       named.delete(channel)
       hub.leave(stream, [channel], reasonOf(record, channel))
     }
-    if (gone.length > 0) follower.left(gone)
+    if (gone.length > 0) follower.left(gone, record.gone)
   }
 
   async function take(record: SessionRecord): Promise<void> {
@@ -217,7 +218,7 @@ export function createAttendance(options: AttendanceOptions): Attendance {
       held.set(it.channel, it)
       if (isOn(known, it.ground)) continue
       // The same channel on another ground: whoever keeps count of those hears of it.
-      follower.left([it.channel])
+      follower.left([it.channel], {})
       follower.joined([it])
     }
     if (fresh.length === 0) return

@@ -190,9 +190,9 @@ export function createSessions(options: SessionsOptions): LiveSessions {
             seats.joined(channels)
             follower?.joined(channels)
           },
-          left(channels) {
-            seats.left(channels)
-            follower?.left(channels)
+          left(channels, why) {
+            seats.left(channels, why)
+            follower?.left(channels, why)
           },
         },
         ...{ documents, hub, partitionOf, node, logger: options.logger },

@@ -15,32 +15,37 @@ export type GapReason =
   /** it is there, but the reader's rights don't reach back so far */
   | 'withheld'
 
-/** Why a channel that was put on a session left it. */
-export type LeaveReason =
+export const LEAVE_REASONS = [
   /** its client took it away */
-  | 'removed'
+  'removed',
   /** its participant left the room … */
-  | 'left'
+  'left',
   /** … was away for too long … */
-  | 'timeout'
+  'timeout',
   /** … was sent away … */
-  | 'kicked'
+  'kicked',
   /** … came in again, in another session … */
-  | 'replaced'
+  'replaced',
   /** … or the room was closed */
-  | 'closed'
+  'closed',
+] as const
+
+/** Why a channel that was put on a session left it. */
+export type LeaveReason = (typeof LEAVE_REASONS)[number]
+
+export const BYE_REASONS = [
+  'draining',
+  'max_age',
+  'slow',
+  'token_expired',
+  'revoked',
+  /** the store has lost what it knew of the session */
+  'lost',
+  ...LEAVE_REASONS,
+] as const
 
 /** Why the server ends a stream; by a channel's reason, where that was the last one on it. */
-export type ByeReason =
-  | 'draining'
-  | 'max_age'
-  | 'slow'
-  | 'token_expired'
-  | 'revoked'
-  | 'replaced'
-  /** the store has lost what it knew of the session */
-  | 'lost'
-  | LeaveReason
+export type ByeReason = (typeof BYE_REASONS)[number]
 
 /** Data of each control event. */
 export interface ControlData {

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import t from 'tap'
 import { readIceServers } from '../../src/rooms/ice-read.js'
 import * as limits from '../../src/rooms/limits.js'
+import { BYE_REASONS } from '../../src/wire/control.js'
 import { visitor } from '../routes/support/rooms.js'
 import { start } from '../routes/support/start.js'
 import { codeIn, readChapter, readChapters } from '../support/page.js'
@@ -47,6 +48,15 @@ t.test('its numbers are those of the code', async (t) => {
   ]) {
     t.match(chapter, text)
   }
+})
+
+t.test('every reason for which a stream ends is told', async (t) => {
+  const { text } = readChapter('protocol.md', 'Control events')
+  const table = text.slice(text.indexOf('Reasons of `stream.bye`'))
+  const named = [...table.matchAll(/^\| (`.*?`) \|/gm)].flatMap(([, names]) =>
+    [...names!.matchAll(/`(\w+)`/g)].map(([, name]) => name!),
+  )
+  t.same(named.sort(), [...BYE_REASONS].sort())
 })
 
 t.test('its links lead somewhere', async (t) => {

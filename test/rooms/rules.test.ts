@@ -139,6 +139,35 @@ t.test('a locked room lets in its moderators, and those who are in and reload', 
   t.equal(room.join(wish('m', { subject: 'mo' })).role, 'moderator')
 })
 
+t.test('that everybody is a moderator opens no door', async (t) => {
+  const room = stage()
+  const open = (session: string, id: string) =>
+    wish(session, { id, owner: ownerIn('open', undefined, session), moderator: true })
+  const bob = room.join(open('b', 'bob'))
+  t.equal(bob.role, 'moderator')
+  const kept = banned(room.state.room!, bob, NOW + 60_000, NOW)
+  const plan = leave('r', { ...room.state, room: kept }, [bob], 'kicked', moment())
+  room.apply({ ...plan, set: { ...plan.set, ...roomField(kept) } })
+  t.equal(
+    code(() => room.join(open('b2', 'bob'))),
+    'participant_banned',
+  )
+  room.apply(updateRoom('r', room.state, { locked: true }, NOW).plan)
+  t.equal(
+    room.join(open('a', 'alice')).role,
+    'moderator',
+    'into an empty one, where nobody could let them in',
+  )
+  t.equal(
+    code(() => room.join(open('c', 'carl'))),
+    'room_locked',
+  )
+  room.apply(updateRoom('r', room.state, { moderators: ['bob', 'carl'] }, NOW).plan)
+  room.join(open('c', 'carl'))
+  room.join(open('b2', 'bob'))
+  t.same([...room.state.participants.keys()], ['alice', 'carl', 'bob'], 'whom the room names')
+})
+
 t.test('whoever is kept out stays out under another id, until it is over', async (t) => {
   const room = stage()
   const bob = room.join(wish('b', { id: 'x', subject: 'bob' }))

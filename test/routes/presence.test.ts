@@ -427,6 +427,23 @@ onBothLogs(
     t.match(await diff(watcher, ({ left }) => left!.length > 0), {
       left: [{ id: idOf('a'), reason: 'left' }],
     })
-    await a.find(({ event, json }) => event === 'stream.end' && json.channel === 'presence:chat:8')
+    const ends = (channel: string) =>
+      a.find(({ event, json }) => event === 'stream.end' && json.channel === channel)
+    t.equal((await ends('chat:8')).json.reason, 'removed')
+    t.equal((await ends('presence:chat:8')).json.reason, 'removed', 'and for the same reason')
   },
 )
+
+onBothLogs(t, 'a channel that goes while no stream is open ends the grace', async (t, start) => {
+  const { url } = await start(CALM)
+  const watcher = await enter(t, url, 'w')
+  const a = await enter(t, url, 'a')
+  a.close()
+  await a.over()
+  const headers = { 'sluice-session': session('a'), 'content-type': 'application/json' }
+  const body = JSON.stringify({ remove: ['chat:7'] })
+  t.match(await ask(`${url}/v1/sessions`, { method: 'PATCH', headers, body }), { status: 202 })
+  t.match(await diff(watcher, ({ left }) => left!.length > 0), {
+    left: [{ id: idOf('a'), reason: 'left' }],
+  })
+})

@@ -168,6 +168,27 @@ onBothLogs(
   },
 )
 
+onBothLogs(t, 'on an open gateway a ban holds, and so does a lock', async (t, start) => {
+  const { url } = await start()
+  const [alice, bob] = [visitor(url), visitor(url)]
+  await alice.join('r', { participant: 'alice' })
+  await bob.join('r', { participant: 'bob' })
+  t.equal((await alice.request('DELETE', `${path('r', 'bob')}?ban=10m`)).status, 204)
+  for (const one of [bob, visitor(url)]) {
+    t.match(await one.join('r', { participant: 'bob' }), {
+      status: 403,
+      json: { code: 'participant_banned', until: Number },
+    })
+  }
+  t.equal((await alice.request('PATCH', '/v1/rooms/r', { locked: true })).status, 200)
+  t.match(await bob.join('r', { participant: 'carl' }), {
+    status: 403,
+    json: { code: 'room_locked' },
+  })
+  t.equal((await alice.request('PATCH', '/v1/rooms/r', { moderators: ['bob'] })).status, 200)
+  t.equal((await bob.join('r', { participant: 'bob' })).status, 201, 'whom the room names')
+})
+
 onBothLogs(t, 'a newer session of somebody takes the place of the older one', async (t, start) => {
   const { url } = await start(locked())
   const token = await as('alice')

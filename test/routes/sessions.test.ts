@@ -46,6 +46,31 @@ onBothLogs(
   },
 )
 
+t.test('what is wrong with a session is said', async (t) => {
+  const { url } = await start(t)
+  const faults = [
+    [undefined, /Sluice-Session is missing.* 22–128 characters/],
+    ['short', /has 5 characters.* 22–128/],
+    ['x'.repeat(129), /has 129 characters/],
+    [`${'x'.repeat(22)}!`, /odd character.* A–Z a–z 0–9 _ -/],
+  ] as const
+  for (const [secret, detail] of faults) {
+    const headers = secret === undefined ? {} : { 'sluice-session': secret }
+    for (const path of ['sessions', 'rooms/r/participants']) {
+      const method = path === 'sessions' ? 'PATCH' : 'POST'
+      t.match(await ask(`${url}/v1/${path}`, { method, headers }), {
+        status: 400,
+        json: { code: 'option_invalid', detail },
+      })
+    }
+  }
+  // As after a join whose stream came too late, or in a store that began anew.
+  t.match(await ask(`${url}/v1/events?session=${secret()}`), {
+    status: 400,
+    json: { code: 'channel_missing', detail: /This session has no channels .* join its room/ },
+  })
+})
+
 onBothLogs(t, 'a channel taken away is silent, and its end is told', async (t, start) => {
   const { url } = await start()
   const session = secret()

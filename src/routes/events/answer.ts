@@ -91,7 +91,12 @@ export function createAnswers(context: RouteContext): Answers {
     if (reading.channels.length === 0) {
       // All that its session had was taken away: there is nothing left to wait for.
       const reason = lastReason(reading)
-      if (reason === undefined) throw new SluiceError('channel_missing')
+      if (reason === undefined) {
+        // Its store began anew, or it joined a room and came too late.
+        throw new SluiceError('channel_missing', {
+          detail: 'This session has no channels (any more): join its room again, or name some',
+        })
+      }
       // Whoever was away when it happened hears why, or would take a kick for a time-out.
       return reply.code(204).header('sluice-ended', reason).send()
     }

@@ -25,8 +25,8 @@ export interface Appearance {
   readonly reach: Reach | undefined
   /** Channels have come to its stream. Rejects where the store can't be asked. */
   joined(stream: Stream, channels: readonly string[]): Promise<void>
-  /** Channels have been taken off it. */
-  left(stream: Stream, channels: readonly string[]): void
+  /** Channels have been taken off it, each for its reason: what tells of their presence goes for the same. */
+  left(stream: Stream, channels: readonly string[], why: Readonly<Record<string, string>>): void
   leave(going: Going): void
 }
 
@@ -90,10 +90,10 @@ export async function appear(
       for (const state of states) tellState(stream, state)
       if (starts.size > 0) await hub.join(stream, starts)
     },
-    left(stream, some) {
+    left(stream, some, why) {
       for (const channel of ownOf(some)) {
         for (const here of entered) here.leave('for good', channel)
-        hub.leave(stream, [presenceOf(channel)], 'left')
+        hub.leave(stream, [presenceOf(channel)], why[channel] ?? 'left')
       }
     },
     leave(going) {
@@ -146,7 +146,7 @@ export function followerOf(stream: Stream, appearance: Appearance, logger: Logge
           logger.warn({ err: error }, 'a stream is not present on a channel that it was given')
         })
     },
-    left: (channels) => appearance.left(stream, channels),
+    left: (channels, why) => appearance.left(stream, channels, why),
   }
 }
 
