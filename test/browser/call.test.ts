@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Browser } from 'playwright-core'
 import t, { type Test } from 'tap'
+import { start } from '../routes/support/start.js'
 import { type PageServer, startBrowser } from '../support/browser.js'
 import { startClientPages } from '../support/client-page.js'
 import { type Relay, startRelay } from '../support/coturn.js'
@@ -81,15 +82,20 @@ async function stage(t: Test, options = ''): Promise<Stage> {
     budget: () => undefined,
   })
   t.teardown(() => cutter.stop())
+  return { callers: await meet(t, [cutter.url, nginx.url], options), cutter }
+}
+
+/** In a room of their own, each by an address of its own. */
+async function meet(t: Test, gateways: readonly [string, string], options = '') {
   const room = `room-${++rooms}`
   const address = (gateway: string) =>
     `${pages.origin}/?gateway=${encodeURIComponent(gateway)}&room=${room}${options}`
   const callers = [
-    await openCaller(t, browser, address(cutter.url)),
-    await openCaller(t, browser, address(nginx.url)),
+    await openCaller(t, browser, address(gateways[0])),
+    await openCaller(t, browser, address(gateways[1])),
   ] as const
   await settle(callers, 'at first')
-  return { callers, cutter }
+  return callers
 }
 
 t.test('two pages see each other, and what one says the other hears', async (t) => {
@@ -163,6 +169,27 @@ t.test('a page that is reloaded is called again', async (t) => {
     await settle(callers, 'after a reload')
     await talk(callers, 'back again')
   }
+})
+
+t.test('a page that was cut off for too long joins anew, and is called again', async (t) => {
+  const { url } = await start(t, { presenceGraceMs: 1000 }, { members: { leaseMs: 3000 } })
+  let down = false
+  const cutter = await startCutter({
+    target: () => (down ? 1 : Number(new URL(url).port)),
+    random: seeded(7),
+    budget: () => undefined,
+  })
+  t.teardown(() => cutter.stop())
+  const callers = await meet(t, [cutter.url, url])
+  const [lost, other] = callers
+  down = true
+  cutter.cutAll()
+  await other.page.waitForFunction(() => call.room.peers.length === 0)
+  down = false
+  await other.page.waitForFunction(() => call.room.peers.length === 1)
+  await settle(callers, 'after a long absence')
+  await talk(callers, 'back again')
+  t.strictSame(lost.complaints, [])
 })
 
 t.test('a gateway that is killed while they negotiate takes no call with it', async (t) => {
