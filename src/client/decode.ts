@@ -9,7 +9,13 @@ import type { ControlData } from '../wire/control.js'
 import { rawMembers } from '../wire/json.js'
 import { parsePosition } from '../wire/position.js'
 import { GatewayError } from './gateway.js'
-import type { Item } from './subscribe.js'
+import type { Item, Member } from './items.js'
+
+interface PresenceState {
+  readonly channel: string
+  readonly position: string
+  readonly members: readonly Member[]
+}
 
 /** Characters of one SSE block. Beyond it the stream is given up: it isn't the gateway that speaks. */
 const MAX_BLOCK = 2 ** 26
@@ -29,10 +35,17 @@ export interface Decoder {
   readonly comment: string | undefined
   /** Channels that have ended so far. */
   readonly ended: number
+  /** Whether the channel was read up to this event, or beyond it. */
+  has(channel: string, id: string): boolean
+  /** The next connection is another stream, from elsewhere. */
+  leave(): void
+  /** A channel that isn't read any more: nothing of it is remembered. */
+  forget(channel: string): void
 }
 
-export function createDecoder(): Decoder {
-  let cursor: string | undefined
+/** `from`: where to go on. */
+export function createDecoder(from?: string): Decoder {
+  let cursor = from
   let retry = 1000
   let heartbeat = 15_000
   let comment: string | undefined
@@ -75,6 +88,8 @@ export function createDecoder(): Decoder {
       const bye = data as ControlData['stream.bye']
       retry = bye.retry
       items.push({ type: 'bye', ...bye })
+    } else if (name === 'presence.state') {
+      items.push({ type: 'presence', ...(data as PresenceState) })
     }
   }
 
@@ -83,7 +98,8 @@ export function createDecoder(): Decoder {
     // parser would pass over it.
     if (block.id) cursor = block.id
     const name = block.event ?? 'message'
-    if (name.startsWith('stream.')) {
+    // Control events are not of a channel's log: its position is that of the stream.
+    if (name.startsWith('stream.') || name === 'presence.state') {
       control(name, block.data)
       return
     }
@@ -147,6 +163,16 @@ export function createDecoder(): Decoder {
     },
     get ended() {
       return ended.size
+    },
+    has: (channel, id) => (parsePosition(id)?.order ?? 0) <= (newest.get(channel) ?? -1),
+    leave() {
+      cursor = undefined
+      newest.clear()
+      ended.clear()
+    },
+    forget(channel) {
+      newest.delete(channel)
+      ended.delete(channel)
     },
   }
 }

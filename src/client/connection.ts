@@ -1,0 +1,233 @@
+/** The machine's hands: opens what it wants opened, tells it what happens, and gives away what comes. */
+import { type Caller, isFinal } from './caller.js'
+import { createDecoder } from './decode.js'
+import { gatewayError } from './gateway.js'
+import type { Item } from './items.js'
+import {
+  type ClientState,
+  type Command,
+  type Happening,
+  start,
+  stateOf,
+  step,
+  wakeAt,
+} from './machine.js'
+import { reasonOf } from './reason.js'
+import type { Timer } from './timing.js'
+
+/** Characters of a URL beyond which the options go as a body: proxies refuse URLs from 4 KiB on. */
+const MAX_QUERY = 2000
+
+/** What the server is asked for. */
+export interface Opening {
+  readonly channels: readonly string[]
+  /** The secret. */
+  readonly session: string
+  /** Where to begin; counts only as long as there is no cursor. */
+  readonly after: string | undefined
+  readonly presence: string | undefined
+}
+
+export interface ConnectionOptions {
+  readonly caller: Caller
+  readonly timer: Timer
+  readonly now: () => number
+  readonly random: () => number
+  /** Asked at each opening. */
+  readonly opening: () => Opening
+  /** In order; none is given twice. */
+  readonly onItem: (item: Item) => void
+  readonly onState: (state: ClientState) => void
+  /** The server has these channels now: all that it has, or at least those that were asked for. */
+  readonly onServed: (channels: readonly string[], all: boolean) => void
+}
+
+export interface Connection {
+  readonly state: ClientState
+  readonly cursor: string | undefined
+  /** The server knows the session, and can be told to change it. */
+  readonly established: boolean
+  readonly polling: boolean
+  tell(happening: Happening): void
+  /** An event of this client's own was acknowledged: the stream has to show it. */
+  acknowledged(channel: string, id: string): void
+  forget(channel: string): void
+}
+
+/** The same object as long as it says the same: a page renders by it. */
+function isSame(a: ClientState, b: ClientState): boolean {
+  if (a.state !== b.state) return false
+  return a.state !== 'waiting' || b.state !== 'waiting' || a.until === b.until
+}
+
+export function createConnection(options: ConnectionOptions): Connection {
+  const { caller, timer, now, random, onItem } = options
+  const decoder = createDecoder()
+  let machine = start
+  let state = stateOf(start)
+  let established = false
+  let abort = new AbortController()
+  /** One after the other: what an older connection has read is given away first. */
+  let tail = Promise.resolve()
+  let armed = Number.POSITIVE_INFINITY
+  let disarm = () => {}
+  let owed: { readonly channel: string; readonly id: string } | undefined
+
+  function tell(happening: Happening): void {
+    const stepped = step(machine, happening, { now: now(), random })
+    machine = stepped.machine
+    for (const command of stepped.commands) run(command)
+    if (machine.phase !== 'open') established = false
+    arm()
+    // Nothing is wanted any more: whoever comes next begins with their own moment.
+    if (machine.phase === 'idle') decoder.leave()
+    const next = stateOf(machine)
+    if (isSame(next, state)) return
+    state = next
+    options.onState(state)
+  }
+
+  /** A deadline that has moved away is looked at when it would have been: not a new timer per chunk. */
+  function arm(): void {
+    const at = wakeAt(machine)
+    if (at >= armed && armed !== Number.POSITIVE_INFINITY) return
+    disarm()
+    armed = at
+    if (at === Number.POSITIVE_INFINITY) return
+    disarm = timer(Math.max(0, at - now()), () => {
+      armed = Number.POSITIVE_INFINITY
+      tell({ type: 'tick' })
+    })
+  }
+
+  function run(command: Command): void {
+    if (command.type === 'renew') void renew()
+    else if (command.type === 'close') abort.abort()
+    else {
+      const { signal } = (abort = new AbortController())
+      tail = tail.then(() => read(command, signal))
+    }
+  }
+
+  async function read(
+    { link, mode, wait }: Command & { type: 'open' },
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (signal.aborted) return
+    const broken = (reason: string, asked = 0) =>
+      tell({ type: 'broken', link, reason, asked: Math.max(asked, decoder.retry) })
+    try {
+      decoder.restart()
+      const { channels, ...rest } = options.opening()
+      const response = await request(
+        { channels, ...rest },
+        mode === 'poll' ? wait : undefined,
+        signal,
+      )
+      if (response.status === 204) return tell({ type: 'complete', link })
+      if (response.status !== 200) {
+        const error = await gatewayError(response)
+        if (isFinal(error, caller)) return tell({ type: 'refused', link, error })
+        return broken(error.message, error.retryAfter)
+      }
+      const type = response.headers.get('content-type') ?? 'nothing'
+      // The page of a hotel's network, say, in which one has to log in first.
+      if (!/^text\/event-stream\b/.test(type)) return broken(`the answer is ${type}`)
+      const reader = response.body!.getReader()
+      let answered = false
+      for (;;) {
+        const { value, done } = await reader.read()
+        if (done) break
+        if (!signal.aborted) tell({ type: 'heard', link, what: 'bytes' })
+        const { retry } = decoder
+        const items = decoder.feed(value)
+        if (decoder.retry !== retry) tell({ type: 'retry', link, ms: decoder.retry })
+        // All of them, also where the connection was given up meanwhile: the cursor is past them.
+        for (const item of items) {
+          answered ||= item.type === 'live'
+          take(item, link, mode)
+        }
+      }
+      // A page of a poll that has no `stream.live`: there is more, at once.
+      if (mode === 'poll' && (answered || decoder.retry === 0)) {
+        established = true
+        tell({ type: 'polled', link, more: !answered })
+        options.onServed(channels, false)
+      } else broken(decoder.comment ?? 'the connection ended')
+    } catch (error) {
+      if (!signal.aborted) broken(reasonOf(error))
+    }
+  }
+
+  function request(
+    { channels, session, after, presence }: Opening,
+    wait: number | undefined,
+    signal: AbortSignal,
+  ): Promise<Response> {
+    const from = decoder.cursor ?? after
+    const rest: [string, string][] = [['session', session]]
+    if (from !== undefined) rest.push(['after', from])
+    if (presence !== undefined) rest.push(['presence', presence])
+    if (wait !== undefined) rest.push(['mode', 'poll'], ['wait', String(wait)], ['limit', '1000'])
+    const headers = { accept: 'text/event-stream' }
+    const query = [...channels.map((it): [string, string] => ['channel', it]), ...rest]
+    if (new URLSearchParams(query).toString().length < MAX_QUERY) {
+      return caller.open('events', { query, headers, signal })
+    }
+    const body = JSON.stringify({ channel: channels, ...Object.fromEntries(rest) })
+    return caller.open('events/stream', { method: 'POST', body, headers, signal })
+  }
+
+  function take(item: Item, link: number, mode: string): void {
+    if (item.type === 'ready') {
+      tell({ type: 'heard', link, what: 'ready', heartbeat: item.heartbeat })
+      established = link === machine.link && machine.phase === 'open'
+      if (established) options.onServed(item.channels, true)
+    } else if (item.type === 'live') {
+      if (mode === 'stream') tell({ type: 'heard', link, what: 'live' })
+    } else if (item.type === 'expiring') tell({ type: 'expiring', expires: item.expires })
+    else if (item.type === 'bye') {
+      const { reason, reconnect, retry } = item
+      if (reason === 'token_expired') caller.expire('expiring')
+      tell({ type: 'bye', link, reason, reconnect, retry })
+    }
+    if (owed !== undefined && decoder.has(owed.channel, owed.id)) {
+      tell({ type: 'settled', id: owed.id })
+      owed = undefined
+    }
+    onItem(item)
+  }
+
+  async function renew(): Promise<void> {
+    caller.expire('expiring')
+    const headers = { 'sluice-session': options.opening().session }
+    const asked = caller.ask('sessions/token', { method: 'POST', headers })
+    const ok = await asked.then(
+      () => true,
+      () => false,
+    )
+    tell({ type: 'renewed', ok })
+  }
+
+  return {
+    get state() {
+      return state
+    },
+    get cursor() {
+      return decoder.cursor
+    },
+    get established() {
+      return established
+    },
+    get polling() {
+      return machine.mode === 'poll'
+    },
+    tell,
+    acknowledged(channel, id) {
+      if (decoder.has(channel, id)) return
+      tell({ type: 'owed', id })
+      if (machine.owed?.id === id) owed = { channel, id }
+    },
+    forget: (channel) => decoder.forget(channel),
+  }
+}
