@@ -104,7 +104,8 @@ export function createConnection(options: ConnectionOptions): Connection {
     if (command.type === 'renew') void renew()
     else if (command.type === 'close') abort.abort()
     else {
-      const { signal } = (abort = new AbortController())
+      abort = new AbortController()
+      const { signal } = abort
       tail = tail.then(() => read(command, signal))
     }
   }

@@ -192,7 +192,8 @@ export function step(
         }
         return
       case 'close':
-        return end('closed')
+        end('closed')
+        return
       case 'offline':
         if (m.phase === 'idle') return
         rest('offline')
@@ -202,11 +203,14 @@ export function step(
       case 'online':
         // Another network may have another proxy.
         m.probeAt = now
-        return hurry(true)
+        hurry(true)
+        return
       case 'restored':
-        return hurry(true)
+        hurry(true)
+        return
       case 'visible':
-        return hurry(now - m.heard > m.heartbeat + SPARE_MS)
+        hurry(now - m.heard > m.heartbeat + SPARE_MS)
+        return
       case 'measured':
         m.rtt = m.rtt === 0 ? happening.rtt : m.rtt * 0.7 + happening.rtt * 0.3
         return
@@ -219,14 +223,16 @@ export function step(
         return
       case 'expiring':
         m.expires = happening.expires
-        return renew()
+        renew()
+        return
       case 'renewed':
         m.renewAt = Number.POSITIVE_INFINITY
         if (happening.ok || now >= m.expires) return
         m.renewAt = now + 1000 + random() * 2000
         return
       case 'tick':
-        return onTick()
+        onTick()
+        return
     }
   }
 
@@ -249,9 +255,9 @@ export function step(
         m.heard = now
         // As long as nobody cuts it.
         m.wait = m.wait === 0 ? POLL_WAIT_S : m.wait
-        if (now >= m.probeAt) return probe()
         m.until = it.more ? now : Math.max(now, m.opened + POLL_SPACING_MS)
-        if (m.until <= now) open()
+        if (now >= m.probeAt) probe()
+        else if (m.until <= now) open()
         else m.phase = 'between'
         return
       case 'retry':
@@ -263,12 +269,15 @@ export function step(
         else end(it.reason)
         return
       case 'broken':
-        return broken(it.reason, it.asked)
+        broken(it.reason, it.asked)
+        return
       case 'refused':
         m.error = it.error
-        return end('refused')
+        end('refused')
+        return
       case 'complete':
-        return end('complete')
+        end('complete')
+        return
     }
   }
 
@@ -339,7 +348,10 @@ export function step(
   }
 
   function broken(reason: string, asked: number): void {
-    if (m.probing) return fallBack()
+    if (m.probing) {
+      fallBack()
+      return
+    }
     const lasted = now - m.opened
     // Something on the way cuts idle connections off: the next poll is over before it does.
     if (m.mode === 'poll' && m.wait > 0 && lasted > 2000) {
