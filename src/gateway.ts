@@ -24,6 +24,7 @@ import { registerBrowsers } from './plugins/browsers.js'
 import { registerProblems } from './plugins/problems.js'
 import { readUpstreams } from './relay/read-upstreams.js'
 import { createUpstreamClient } from './relay/request.js'
+import { browserClientRoutes } from './routes/browser-client.js'
 import { channelRoutes } from './routes/channels.js'
 import type { RouteContext } from './routes/context.js'
 import { publishRoutes } from './routes/events/publish.js'
@@ -58,6 +59,8 @@ const METHODS = new Map([
   ['/v1/runs/:id/events', ['GET', 'HEAD', 'POST']],
   ['/v1/runs/:id/end', ['POST']],
   ['/v1/runs/:id/stop', ['POST']],
+  ['/client.js', ['GET', 'HEAD']],
+  ['/client.js.map', ['GET', 'HEAD']],
   ['/healthz', ['GET', 'HEAD']],
   ['/readyz', ['GET', 'HEAD']],
 ])
@@ -72,6 +75,7 @@ const ROUTES = [
   produceRoutes,
   readRoutes,
   healthRoutes,
+  browserClientRoutes,
 ]
 
 /** Clocks that a test sets, so that it needn't wait for the real ones. No option for operators. */

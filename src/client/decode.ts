@@ -6,7 +6,6 @@
  */
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
 import type { ControlData } from '../wire/control.js'
-import { rawMembers } from '../wire/json.js'
 import { parsePosition } from '../wire/position.js'
 import { GatewayError } from './gateway.js'
 import type { Item, Member } from './items.js'
@@ -43,8 +42,14 @@ export interface Decoder {
   forget(channel: string): void
 }
 
-/** `from`: where to go on. */
-export function createDecoder(from?: string): Decoder {
+/**
+ * `from`: where to go on. `textOf`: finds an event's data in the text of its envelope; without it the
+ * text is made anew from what was parsed, and a big number in it has lost digits.
+ */
+export function createDecoder(
+  from?: string,
+  textOf?: (envelope: string) => string | undefined,
+): Decoder {
   let cursor = from
   let retry = 1000
   let heartbeat = 15_000
@@ -113,7 +118,7 @@ export function createDecoder(from?: string): Decoder {
       name,
       data: envelope.data,
       get json() {
-        return rawMembers(block.data).get('data') ?? 'null'
+        return textOf?.(block.data) ?? JSON.stringify(envelope.data ?? null)
       },
       sender: envelope.sender,
       time: envelope.time,

@@ -1,4 +1,5 @@
 /** A subscription that outlives its connections. */
+import { rawMembers } from '../wire/json.js'
 import { createDecoder } from './decode.js'
 import { eventsUrl, GatewayError, gatewayError } from './gateway.js'
 import type { Item } from './items.js'
@@ -58,7 +59,7 @@ export async function* subscribe(options: SubscribeOptions): AsyncGenerator<Item
   if (options.after !== undefined) url.searchParams.set('after', options.after)
   if (options.rewind !== undefined) url.searchParams.set('rewind', String(options.rewind))
 
-  const decoder = createDecoder()
+  const decoder = createDecoder(undefined, (envelope) => rawMembers(envelope).get('data'))
   let failures = 0
   /** Every channel has ended since the last request: the next answer is likely 204. */
   let complete = false

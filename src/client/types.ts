@@ -36,8 +36,6 @@ export interface ClientEvent<C extends string = string, N extends string = strin
   /** `message` unless its publisher named it. */
   readonly name: N
   readonly data: D
-  /** The data as the JSON text that its publisher sent: big numbers survive in it. */
-  readonly json: string
   /** Who published it, as far as the gateway knows. */
   readonly sender: string | undefined
   /** Milliseconds since the epoch. */
