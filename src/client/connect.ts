@@ -122,7 +122,7 @@ export function connect<M extends EventMap = AnyEvents>(options: ConnectOptions)
       {
         page: (place, limit, signal) => page(channel, place, limit, signal),
         served: () => feed.has(channel),
-        whenServed,
+        whenServed: () => whenServed(channel),
         cursor: () => feed.cursor,
         onClosed() {
           const some = readers.get(channel)
@@ -155,9 +155,12 @@ export function connect<M extends EventMap = AnyEvents>(options: ConnectOptions)
     }
   }
 
-  /** Resolves when more channels are on the stream, or it is over. */
-  function whenServed(): Promise<void> {
-    return new Promise((resolve) => {
+  /** Resolves once the channel may be on the stream. */
+  async function whenServed(channel: string): Promise<void> {
+    // Perhaps since the question was asked.
+    if (feed.has(channel)) return
+
+    await new Promise<void>((resolve) => {
       const wake = () => {
         servedWaits.delete(wake)
         resolve()
@@ -176,7 +179,7 @@ export function connect<M extends EventMap = AnyEvents>(options: ConnectOptions)
     for (let failures = 0; ; ) {
       signal.throwIfAborted()
       try {
-        return await readPage(caller, channel, place, limit, signal)
+        return await readPage(caller, [channel], place, limit, signal)
       } catch (error) {
         if (signal.aborted || isFinal(error, caller)) throw error
         const asked = (error as Partial<GatewayError>).retryAfter ?? 0
@@ -188,7 +191,7 @@ export function connect<M extends EventMap = AnyEvents>(options: ConnectOptions)
   async function history(channel: string, own: HistoryOptions = {}) {
     const { after = 'earliest', rewind, limit = 100, signal } = own
     const place = rewind === undefined ? { after } : { rewind }
-    const { items, cursor, more } = await readPage(caller, channel, place, limit, signal)
+    const { items, cursor, more } = await readPage(caller, [channel], place, limit, signal)
     const gaps = items.filter((it) => it.type === 'gap')
     return { events: items.filter((it) => it.type === 'event') as never[], gaps, cursor, more }
   }

@@ -2,6 +2,7 @@
 import { type Caller, isFinal } from './caller.js'
 import { createDecoder } from './decode.js'
 import { gatewayError } from './gateway.js'
+import { readPage } from './history.js'
 import type { Item } from './items.js'
 import {
   type ClientState,
@@ -102,6 +103,7 @@ export function createConnection(options: ConnectionOptions): Connection {
 
   function run(command: Command): void {
     if (command.type === 'renew') void renew()
+    else if (command.type === 'check') void check()
     else if (command.type === 'close') abort.abort()
     else {
       abort = new AbortController()
@@ -199,6 +201,25 @@ export function createConnection(options: ConnectionOptions): Connection {
     onItem(item)
   }
 
+  /** What the log has after the stream's place, if anything: the stream has to show that, too. */
+  async function check(): Promise<void> {
+    const { cursor } = decoder
+    const [channel, ...others] = options.opening().channels
+    if (cursor === undefined || channel === undefined) return
+    const place = { after: cursor }
+    const page = await readPage(caller, [channel, ...others], place, 1).catch(() => undefined)
+    if (page === undefined) return
+    const event = page.items.find((it) => it.type === 'event')
+    if (event?.type !== 'event' || event.id === undefined) tell({ type: 'sound' })
+    else acknowledged(event.channel, event.id)
+  }
+
+  function acknowledged(channel: string, id: string): void {
+    if (decoder.has(channel, id)) return
+    tell({ type: 'owed', id })
+    if (machine.owed?.id === id) owed = { channel, id }
+  }
+
   async function renew(): Promise<void> {
     caller.expire('expiring')
     const headers = { 'sluice-session': options.opening().session }
@@ -224,11 +245,7 @@ export function createConnection(options: ConnectionOptions): Connection {
       return machine.mode === 'poll'
     },
     tell,
-    acknowledged(channel, id) {
-      if (decoder.has(channel, id)) return
-      tell({ type: 'owed', id })
-      if (machine.owed?.id === id) owed = { channel, id }
-    },
+    acknowledged,
     forget: (channel) => decoder.forget(channel),
   }
 }

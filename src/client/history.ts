@@ -17,10 +17,10 @@ export interface Page {
   readonly more: boolean
 }
 
-/** Throws a GatewayError or a network error. */
+/** Of one channel, or several. Throws a GatewayError or a network error. */
 export async function readPage(
   caller: Caller,
-  channel: string,
+  channels: readonly string[],
   place: Place,
   limit: number,
   signal?: AbortSignal,
@@ -28,7 +28,7 @@ export async function readPage(
   const [from] = Object.entries(place)
   const response = await caller.open('events', {
     query: [
-      ['channel', channel],
+      ...channels.map((it): [string, string] => ['channel', it]),
       [from![0], String(from![1])],
       ...Object.entries({ mode: 'poll', wait: '0', limit: String(limit) }),
     ],

@@ -12,6 +12,7 @@
  */
 import {
   backoff,
+  CHECK_MS,
   FIRST_FRAME_MS,
   LIVE_MS,
   OFFLINE_MS,
@@ -79,6 +80,10 @@ export interface Machine {
   readonly probes: number
   /** The earliest publish of our own that the stream hasn't shown yet, and until when it may. */
   readonly owed: { readonly id: string; readonly by: number } | undefined
+  /** A stream was compared with what the log holds, on this network … */
+  readonly checked: boolean
+  /** … or will be, when it has been silent until then. */
+  readonly checkAt: number
   readonly expires: number
   readonly renewAt: number
 }
@@ -116,6 +121,8 @@ export type Happening =
   | { readonly type: 'measured'; readonly rtt: number }
   /** A publish was acknowledged that the stream has to show; it has. */
   | { readonly type: 'owed' | 'settled'; readonly id: string }
+  /** The stream has shown all that the log has. */
+  | { readonly type: 'sound' }
   | { readonly type: 'expiring'; readonly expires: number }
   | { readonly type: 'renewed'; readonly ok: boolean }
   | { readonly type: 'close' }
@@ -124,6 +131,8 @@ export type Happening =
 export type Command =
   | { readonly type: 'open'; readonly link: number; readonly mode: Mode; readonly wait: number }
   | { readonly type: 'close'; readonly link: number }
+  /** Compares the stream with the log: `owed` where that has something newer. */
+  | { readonly type: 'check' }
   /** Sends a fresh token. */
   | { readonly type: 'renew' }
 
@@ -141,6 +150,7 @@ export const start: Machine = {
   ...{ heard: 0, deadline: Number.POSITIVE_INFINITY, until: 0, notBefore: 0 },
   ...{ reason: '', error: undefined, failures: 0, retry: 1000, heartbeat: 15_000, rtt: 0 },
   ...{ wait: 0, probeAt: 0, probes: 0, owed: undefined },
+  ...{ checked: false, checkAt: Number.POSITIVE_INFINITY },
   ...{ expires: 0, renewAt: Number.POSITIVE_INFINITY },
 }
 
@@ -156,10 +166,10 @@ export function stateOf(machine: Machine): ClientState {
 }
 
 /** When `tick` is due; Infinity: never. */
-export function wakeAt({ phase, deadline, until, owed, renewAt }: Machine): number {
+export function wakeAt({ phase, deadline, until, owed, checkAt, renewAt }: Machine): number {
   if (phase === 'idle' || phase === 'ended') return Number.POSITIVE_INFINITY
   if (phase !== 'open') return Math.min(until, renewAt)
-  return Math.min(deadline, owed?.by ?? Number.POSITIVE_INFINITY, renewAt)
+  return Math.min(deadline, owed?.by ?? Number.POSITIVE_INFINITY, checkAt, renewAt)
 }
 
 /** The machine after what has happened, and what is to be done now, in order. */
@@ -203,6 +213,7 @@ export function step(
       case 'online':
         // Another network may have another proxy.
         m.probeAt = now
+        m.checked = false
         hurry(true)
         return
       case 'restored':
@@ -220,6 +231,9 @@ export function step(
         return
       case 'settled':
         if (m.owed?.id === happening.id) m.owed = undefined
+        return
+      case 'sound':
+        m.checked = true
         return
       case 'expiring':
         m.expires = happening.expires
@@ -248,6 +262,8 @@ export function step(
           m.failures = 0
         }
         m.deadline = now + (m.mode === 'stream' && !m.proven ? caughtUp() : silence())
+        // A scanner that holds back what came last shows only when nothing comes after it.
+        if (m.mode === 'stream' && m.proven && !m.checked) m.checkAt = now + CHECK_MS
         return
       case 'polled':
         m.proven = true
@@ -284,6 +300,10 @@ export function step(
   function onTick(): void {
     if (now >= m.renewAt) renew()
     if (m.phase === 'open') {
+      if (now >= m.checkAt) {
+        m.checkAt = Number.POSITIVE_INFINITY
+        commands.push({ type: 'check' })
+      }
       const silent = now >= m.deadline
       if (m.mode === 'stream' && (m.owed ? now >= m.owed.by : silent && !m.proven)) fallBack()
       else if (silent) broken(`nothing came for ${Math.round((now - m.heard) / 100) / 10} s`, 0)
@@ -311,6 +331,7 @@ export function step(
   function drop(): void {
     if (m.phase === 'open') commands.push({ type: 'close', link: m.link })
     m.owed = undefined
+    m.checkAt = Number.POSITIVE_INFINITY
   }
 
   function rest(phase: 'idle' | 'offline'): void {
@@ -343,6 +364,7 @@ export function step(
 
   function probe(): void {
     m.probing = true
+    m.checked = false
     m.mode = 'stream'
     open()
   }

@@ -5,6 +5,8 @@ import { MAX_ASKED } from './timing.js'
 export const FIRST_FRAME_MS = 2_000
 /** Silence of a stream that hasn't caught up: a scanner on the way holds back what came last. */
 export const LIVE_MS = 4_000
+/** Silence of a live stream after which it is compared with the log, once. */
+export const CHECK_MS = 3_000
 /** Heartbeats that may fail to come, and a half for the way, before a connection counts as dead. */
 export const PATIENCE = 2.5
 /** By how much a heartbeat may be late where the page was hidden and is seen again. */

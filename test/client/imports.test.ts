@@ -10,7 +10,11 @@ t.test(
       if (!name.endsWith('.ts')) continue
       const text = readFileSync(new URL(name, folder), 'utf8')
       for (const [, from] of text.matchAll(/^(?:import|export|\}).* from '([^']+)'$/gm)) {
-        t.match(from, /^(\.\/|\.\.\/wire\/|\.\.\/\w+\.js$|\.\.\/\.\.\/wire\/|eventsource-parser$)/, `${name}: ${from}`)
+        t.match(
+          from,
+          /^(\.\/|\.\.\/wire\/|\.\.\/\w+\.js$|\.\.\/\.\.\/wire\/|eventsource-parser$)/,
+          `${name}: ${from}`,
+        )
       }
       t.notMatch(text, /\b(process|Buffer|require)\b[.(]/, name)
     }
