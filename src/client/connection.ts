@@ -13,6 +13,7 @@ import {
   step,
   wakeAt,
 } from './machine.js'
+import { NEVER } from './pace.js'
 import { reasonOf } from './reason.js'
 import type { Timer } from './timing.js'
 
@@ -70,7 +71,7 @@ export function createConnection(options: ConnectionOptions): Connection {
   let abort = new AbortController()
   /** One after the other: what an older connection has read is given away first. */
   let tail = Promise.resolve()
-  let armed = Number.POSITIVE_INFINITY
+  let armed = NEVER
   let disarm = () => {}
   let owed: { readonly channel: string; readonly id: string } | undefined
 
@@ -91,12 +92,12 @@ export function createConnection(options: ConnectionOptions): Connection {
   /** A deadline that has moved away is looked at when it would have been: not a new timer per chunk. */
   function arm(): void {
     const at = wakeAt(machine)
-    if (at >= armed && armed !== Number.POSITIVE_INFINITY) return
+    if (at >= armed && armed !== NEVER) return
     disarm()
     armed = at
-    if (at === Number.POSITIVE_INFINITY) return
+    if (at === NEVER) return
     disarm = timer(Math.max(0, at - now()), () => {
-      armed = Number.POSITIVE_INFINITY
+      armed = NEVER
       tell({ type: 'tick' })
     })
   }

@@ -5,17 +5,12 @@
  * Last-Event-ID; the `id` in an envelope is the event's own position and tells doubles.
  */
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
-import type { ControlData } from '../wire/control.js'
 import { parsePosition } from '../wire/position.js'
 import { GatewayError } from './gateway.js'
-import type { Item, Member } from './items.js'
+import type { Item } from './items.js'
 
-interface PresenceState {
-  readonly channel: string
-  readonly position: string
-  readonly members: readonly Member[]
-}
-
+/** Control events that a reader is given, `stream.` left out. */
+const CONTROL = /^(?:ready|live|gap|end|expiring|bye|presence)$/
 /** Characters of one SSE block. Beyond it the stream is given up: it isn't the gateway that speaks. */
 const MAX_BLOCK = 2 ** 26
 
@@ -68,34 +63,23 @@ export function createDecoder(
     return false
   }
 
-  function control(name: string, json: string): void {
-    const data: unknown = JSON.parse(json)
-    if (name === 'stream.ready') {
-      const ready = data as ControlData['stream.ready']
-      heartbeat = ready.heartbeat
-      items.push({ type: 'ready', ...ready })
-    } else if (name === 'stream.live') {
-      items.push({ type: 'live', ...(data as ControlData['stream.live']) })
-    } else if (name === 'stream.gap') {
-      const gap = data as ControlData['stream.gap']
+  function control(type: string, json: string): void {
+    // Of an event that is newer than this client nobody has to hear.
+    if (!CONTROL.test(type)) return
+    const item = { type, ...JSON.parse(json) } as Exclude<Item, { type: 'event' }>
+    if (item.type === 'ready') heartbeat = item.heartbeat
+    if (item.type === 'bye') retry = item.retry
+    if (item.type === 'gap') {
       // After a gap the log may be another one: rather an event twice than one taken for a double.
-      newest.delete(gap.channel)
-      ended.delete(gap.channel)
-      items.push({ type: 'gap', ...gap })
-    } else if (name === 'stream.end') {
-      const end = data as ControlData['stream.end']
-      // Said again at each opening; told once.
-      if (!ended.has(end.channel)) items.push({ type: 'end', ...end })
-      ended.add(end.channel)
-    } else if (name === 'stream.expiring') {
-      items.push({ type: 'expiring', ...(data as ControlData['stream.expiring']) })
-    } else if (name === 'stream.bye') {
-      const bye = data as ControlData['stream.bye']
-      retry = bye.retry
-      items.push({ type: 'bye', ...bye })
-    } else if (name === 'presence.state') {
-      items.push({ type: 'presence', ...(data as PresenceState) })
+      newest.delete(item.channel)
+      ended.delete(item.channel)
     }
+    if (item.type === 'end') {
+      // Said again at each opening; told once.
+      if (ended.has(item.channel)) return
+      ended.add(item.channel)
+    }
+    items.push(item)
   }
 
   function onEvent(block: EventSourceMessage): void {
@@ -103,9 +87,10 @@ export function createDecoder(
     // parser would pass over it.
     if (block.id) cursor = block.id
     const name = block.event ?? 'message'
-    // Control events are not of a channel's log: its position is that of the stream.
-    if (name.startsWith('stream.') || name === 'presence.state') {
-      control(name, block.data)
+    // Who is present is told of the stream, too: it stands in no channel's log.
+    const [, type] = /^stream\.(.*)|^(presence)\.state$/.exec(name)?.filter(Boolean) ?? []
+    if (type !== undefined) {
+      control(type, block.data)
       return
     }
     const envelope = JSON.parse(block.data)

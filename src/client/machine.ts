@@ -15,6 +15,7 @@ import {
   CHECK_MS,
   FIRST_FRAME_MS,
   LIVE_MS,
+  NEVER,
   OFFLINE_MS,
   PATIENCE,
   POLL_SPACING_MS,
@@ -147,11 +148,11 @@ type Draft = { -readonly [K in keyof Machine]: Machine[K] }
 
 export const start: Machine = {
   ...{ phase: 'idle', mode: 'stream', link: 0, opened: 0, proven: false, probing: false },
-  ...{ heard: 0, deadline: Number.POSITIVE_INFINITY, until: 0, notBefore: 0 },
+  ...{ heard: 0, deadline: NEVER, until: 0, notBefore: 0 },
   ...{ reason: '', error: undefined, failures: 0, retry: 1000, heartbeat: 15_000, rtt: 0 },
   ...{ wait: 0, probeAt: 0, probes: 0, owed: undefined },
-  ...{ checked: false, checkAt: Number.POSITIVE_INFINITY },
-  ...{ expires: 0, renewAt: Number.POSITIVE_INFINITY },
+  ...{ checked: false, checkAt: NEVER },
+  ...{ expires: 0, renewAt: NEVER },
 }
 
 /** What the page is told. */
@@ -167,9 +168,9 @@ export function stateOf(machine: Machine): ClientState {
 
 /** When `tick` is due; Infinity: never. */
 export function wakeAt({ phase, deadline, until, owed, checkAt, renewAt }: Machine): number {
-  if (phase === 'idle' || phase === 'ended') return Number.POSITIVE_INFINITY
+  if (phase === 'idle' || phase === 'ended') return NEVER
   if (phase !== 'open') return Math.min(until, renewAt)
-  return Math.min(deadline, owed?.by ?? Number.POSITIVE_INFINITY, checkAt, renewAt)
+  return Math.min(deadline, owed?.by ?? NEVER, checkAt, renewAt)
 }
 
 /** The machine after what has happened, and what is to be done now, in order. */
@@ -240,7 +241,7 @@ export function step(
         renew()
         return
       case 'renewed':
-        m.renewAt = Number.POSITIVE_INFINITY
+        m.renewAt = NEVER
         if (happening.ok || now >= m.expires) return
         m.renewAt = now + 1000 + random() * 2000
         return
@@ -301,7 +302,7 @@ export function step(
     if (now >= m.renewAt) renew()
     if (m.phase === 'open') {
       if (now >= m.checkAt) {
-        m.checkAt = Number.POSITIVE_INFINITY
+        m.checkAt = NEVER
         commands.push({ type: 'check' })
       }
       const silent = now >= m.deadline
@@ -331,7 +332,7 @@ export function step(
   function drop(): void {
     if (m.phase === 'open') commands.push({ type: 'close', link: m.link })
     m.owed = undefined
-    m.checkAt = Number.POSITIVE_INFINITY
+    m.checkAt = NEVER
   }
 
   function rest(phase: 'idle' | 'offline'): void {
@@ -340,7 +341,7 @@ export function step(
     m.probing = false
     if (m.mode === 'poll') m.wait = 0
     m.phase = phase
-    m.renewAt = Number.POSITIVE_INFINITY
+    m.renewAt = NEVER
   }
 
   function end(reason: string): void {
@@ -390,7 +391,7 @@ export function step(
     m.probing = false
     m.phase = 'waiting'
     m.reason = reason
-    m.renewAt = Number.POSITIVE_INFINITY
+    m.renewAt = NEVER
     m.notBefore = now + asked
     m.until = now + backoff(Math.max(asked, m.retry), m.failures++, random)
   }
@@ -406,7 +407,7 @@ export function step(
   }
 
   function renew(): void {
-    m.renewAt = Number.POSITIVE_INFINITY
+    m.renewAt = NEVER
     if (m.phase === 'open') commands.push({ type: 'renew' })
   }
 

@@ -91,7 +91,7 @@ export function createReader(host: Host, hooks: Hooks, from: Place | undefined):
   function enqueue(told: Told): void {
     if (over) return
     if (told.type === 'event' && told.id !== undefined) {
-      const { order } = parsePosition(told.id) ?? { order: Number.POSITIVE_INFINITY }
+      const { order } = parsePosition(told.id) ?? { order: Number.MAX_VALUE }
       if (order <= newest) return
       newest = order
       last = told.id

@@ -30,7 +30,7 @@ t.test('the gateway serves it, with its source map', async (t) => {
   t.equal(text, file('client.js').toString())
   t.match(text, '//# sourceMappingURL=client.js.map')
   const map = await fetch(`${url}/client.js.map`)
-  t.ok((await map.json()).sources.some((it: string) => it.endsWith('src/client/connect.ts')))
+  t.ok((await map.json()).sources.some((it: string) => it.endsWith('src/client/client.ts')))
   const again = await fetch(`${url}/client.js`, {
     headers: { 'if-none-match': response.headers.get('etag')! },
   })
