@@ -131,6 +131,8 @@ export function createHub(
     const channels = new Set([...tabs.values()].flatMap((tab) => tab.channels))
     const served = [...channels].filter((channel) => feed!.has(channel))
     const { state, session, cursor } = feed
+    // By another hub of ours, while this one was frozen.
+    if (state.state === 'ended' && state.reason === 'replaced') return
     say({ type: 'here', seq, state, session, cursor, served })
   }
 
@@ -176,8 +178,10 @@ export function createHub(
     },
     close() {
       stopBeat()
-      feed?.close()
+      const last = feed
+      // Its end is not the tabs' end: another hub goes on.
       feed = undefined
+      last?.close()
     },
   }
 }

@@ -19,7 +19,7 @@ export interface Settings {
   readonly url: string
   readonly channels: readonly string[]
   readonly rewind?: number
-  readonly shared?: string
+  readonly shared?: string | { readonly name: string; readonly worker: string }
   readonly token?: string
   /** Where a token is to be had by GET; asked for whenever the client wants one. */
   readonly tokens?: string
