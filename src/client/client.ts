@@ -37,7 +37,6 @@ export function createClient<M extends EventMap = AnyEvents>(options: ConnectOpt
   const readers = new Map<string, Set<Reader>>()
   const rosters = new Map<string, Set<Roster>>()
   const listeners = new Set<(state: ClientState) => unknown>()
-  const servedWaits = new Set<() => void>()
   if (options.onState) listeners.add(options.onState)
   let closed = false
 
@@ -51,7 +50,6 @@ export function createClient<M extends EventMap = AnyEvents>(options: ConnectOpt
     },
     onServed(): void {
       for (const reader of allReaders()) reader.served()
-      for (const wake of servedWaits) wake()
       for (const [channel, some] of rosters) {
         if (feed.has(`presence:${channel}`) && [...some].some((it) => !it.known)) look(channel)
       }
@@ -120,7 +118,6 @@ export function createClient<M extends EventMap = AnyEvents>(options: ConnectOpt
       {
         page: (place, limit, signal) => page(channel, place, limit, signal),
         served: () => feed.has(channel),
-        whenServed: () => whenServed(channel),
         cursor: () => feed.cursor,
         onClosed() {
           const some = readers.get(channel)
@@ -151,20 +148,6 @@ export function createClient<M extends EventMap = AnyEvents>(options: ConnectOpt
       unsubscribe: () => reader.end(),
       [Symbol.asyncIterator]: () => iterator as unknown as AsyncIterator<never>,
     }
-  }
-
-  /** Resolves once the channel may be on the stream. */
-  async function whenServed(channel: string): Promise<void> {
-    // Perhaps since the question was asked.
-    if (feed.has(channel)) return
-
-    await new Promise<void>((resolve) => {
-      const wake = () => {
-        servedWaits.delete(wake)
-        resolve()
-      }
-      servedWaits.add(wake)
-    })
   }
 
   /** A page for a reader, who waits for as long as it takes. */

@@ -8,6 +8,7 @@ import {
   type ClientState,
   type Command,
   type Happening,
+  isSame,
   start,
   stateOf,
   step,
@@ -17,8 +18,8 @@ import { NEVER } from './pace.js'
 import { reasonOf } from './reason.js'
 import type { Timer } from './timing.js'
 
-/** Characters of a URL beyond which the options go as a body: proxies refuse URLs from 4 KiB on. */
-const MAX_QUERY = 2000
+/** Channels beyond which the options go as a body: a URL of more than 4 KiB doesn't get through everywhere. */
+const MAX_NAMED = 20
 
 /** What the server is asked for. */
 export interface Opening {
@@ -54,12 +55,6 @@ export interface Connection {
   /** An event of this client's own was acknowledged: the stream has to show it. */
   acknowledged(channel: string, id: string): void
   forget(channel: string): void
-}
-
-/** The same object as long as it says the same: a page renders by it. */
-function isSame(a: ClientState, b: ClientState): boolean {
-  if (a.state !== b.state) return false
-  return a.state !== 'waiting' || b.state !== 'waiting' || a.until === b.until
 }
 
 export function createConnection(options: ConnectionOptions): Connection {
@@ -122,21 +117,16 @@ export function createConnection(options: ConnectionOptions): Connection {
       tell({ type: 'broken', link, reason, asked: Math.max(asked, decoder.retry) })
     try {
       decoder.restart()
-      const { channels, ...rest } = options.opening()
-      const response = await request(
-        { channels, ...rest },
-        mode === 'poll' ? wait : undefined,
-        signal,
-      )
+      const opening = options.opening()
+      const response = await request(opening, mode === 'poll' ? wait : undefined, signal)
       if (response.status === 204) return tell({ type: 'complete', link })
-      if (response.status !== 200) {
+      const type = response.headers.get('content-type') ?? ''
+      // A 200 may be the page of a hotel's network, in which one has to log in first.
+      if (response.status !== 200 || !type.startsWith('text/event-stream')) {
         const error = await gatewayError(response)
         if (isFinal(error, caller)) return tell({ type: 'refused', link, error })
         return broken(error.message, error.retryAfter)
       }
-      const type = response.headers.get('content-type') ?? 'nothing'
-      // The page of a hotel's network, say, in which one has to log in first.
-      if (!/^text\/event-stream\b/.test(type)) return broken(`the answer is ${type}`)
       const reader = response.body!.getReader()
       let answered = false
       for (;;) {
@@ -156,7 +146,7 @@ export function createConnection(options: ConnectionOptions): Connection {
       if (mode === 'poll' && (answered || decoder.retry === 0)) {
         established = true
         tell({ type: 'polled', link, more: !answered })
-        options.onServed(channels, false)
+        options.onServed(opening.channels, false)
       } else broken(decoder.comment ?? 'the connection ended')
     } catch (error) {
       if (!signal.aborted) broken(reasonOf(error))
@@ -175,7 +165,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     if (wait !== undefined) rest.push(['mode', 'poll'], ['wait', String(wait)], ['limit', '1000'])
     const headers = { accept: 'text/event-stream' }
     const query = [...channels.map((it): [string, string] => ['channel', it]), ...rest]
-    if (new URLSearchParams(query).toString().length < MAX_QUERY) {
+    if (channels.length <= MAX_NAMED) {
       return caller.open('events', { query, headers, signal })
     }
     const body = JSON.stringify({ channel: channels, ...Object.fromEntries(rest) })
@@ -189,11 +179,10 @@ export function createConnection(options: ConnectionOptions): Connection {
       if (established) options.onServed(item.channels, true)
     } else if (item.type === 'live') {
       if (mode === 'stream') tell({ type: 'heard', link, what: 'live' })
-    } else if (item.type === 'expiring') tell({ type: 'expiring', expires: item.expires })
+    } else if (item.type === 'expiring') tell(item)
     else if (item.type === 'bye') {
-      const { reason, reconnect, retry } = item
-      if (reason === 'token_expired') caller.expire('expiring')
-      tell({ type: 'bye', link, reason, reconnect, retry })
+      if (item.reason === 'token_expired') caller.expire('expiring')
+      tell({ ...item, link })
     }
     if (owed !== undefined && decoder.has(owed.channel, owed.id)) {
       tell({ type: 'settled', id: owed.id })
@@ -205,10 +194,9 @@ export function createConnection(options: ConnectionOptions): Connection {
   /** What the log has after the stream's place, if anything: the stream has to show that, too. */
   async function check(): Promise<void> {
     const { cursor } = decoder
-    const [channel, ...others] = options.opening().channels
-    if (cursor === undefined || channel === undefined) return
-    const place = { after: cursor }
-    const page = await readPage(caller, [channel, ...others], place, 1).catch(() => undefined)
+    if (cursor === undefined) return
+    const { channels } = options.opening()
+    const page = await readPage(caller, channels, { after: cursor }, 1).catch(() => undefined)
     if (page === undefined) return
     const event = page.items.find((it) => it.type === 'event')
     if (event?.type !== 'event' || event.id === undefined) tell({ type: 'sound' })
@@ -225,11 +213,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     caller.expire('expiring')
     const headers = { 'sluice-session': options.opening().session }
     const asked = caller.ask('sessions/token', { method: 'POST', headers })
-    const ok = await asked.then(
-      () => true,
-      () => false,
-    )
-    tell({ type: 'renewed', ok })
+    tell({ type: 'renewed', ok: (await asked.catch(() => undefined)) !== undefined })
   }
 
   return {

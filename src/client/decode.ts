@@ -88,9 +88,8 @@ export function createDecoder(
     if (block.id) cursor = block.id
     const name = block.event ?? 'message'
     // Who is present is told of the stream, too: it stands in no channel's log.
-    const [, type] = /^stream\.(.*)|^(presence)\.state$/.exec(name)?.filter(Boolean) ?? []
-    if (type !== undefined) {
-      control(type, block.data)
+    if (/^stream\.|^presence\.state$/.test(name)) {
+      control(name.replace(/^stream\.|\.state$/g, ''), block.data)
       return
     }
     const envelope = JSON.parse(block.data)

@@ -64,6 +64,8 @@ export function createFeed(options: FeedOptions): Feed {
   const ours = new Set<string>()
   let served = new Set<string>()
   let changing = false
+  /** One channel at a time: one of them is refused, and must not keep the others away. */
+  let alone = false
   let scheduled = false
   let closed = false
   let cancelRetry = () => {}
@@ -93,13 +95,16 @@ export function createFeed(options: FeedOptions): Feed {
 
   async function change(): Promise<void> {
     if (closed || changing || !connection.established) return
-    const add = [...wanted.keys()].filter((channel) => !served.has(channel))
+    const missing = [...wanted.keys()].filter((channel) => !served.has(channel))
+    const add = alone ? missing.slice(0, 1) : missing
     const remove = [...ours].filter((channel) => served.has(channel) && !wanted.has(channel))
     if (add.length + remove.length === 0) return
     changing = true
     cancelRetry()
     try {
-      await patch(add, remove)
+      const headers = { 'sluice-session': session }
+      const body = JSON.stringify({ add, remove })
+      await caller.ask('sessions', { method: 'PATCH', headers, body })
       for (const channel of add) served.add(channel)
       for (const channel of remove) served.delete(channel)
       // The poll that is under way doesn't know of it.
@@ -109,35 +114,15 @@ export function createFeed(options: FeedOptions): Feed {
       if (!isFinal(error, caller)) cancelRetry = timer(RETRY_MS, schedule)
       // Forgotten, or at its end: what is wanted goes with a new opening.
       else if (/^session_/.test((error as GatewayError).problem?.code ?? '')) renewSession()
-      else await isolate(add, remove, error as GatewayError)
+      else if (add.length > 1) alone = true
+      else {
+        for (const channel of remove) ours.delete(channel)
+        for (const channel of add) refuse(channel, error as GatewayError)
+      }
     } finally {
       changing = false
     }
     if (connection.established) schedule()
-  }
-
-  async function patch(add: readonly string[], remove: readonly string[]): Promise<void> {
-    const headers = { 'sluice-session': session }
-    const body = JSON.stringify({ add, remove })
-    await caller.ask('sessions', { method: 'PATCH', headers, body })
-  }
-
-  /** Which channel was it? One refusal must not keep the others away. */
-  async function isolate(
-    add: readonly string[],
-    remove: readonly string[],
-    error: GatewayError,
-  ): Promise<void> {
-    for (const channel of remove) ours.delete(channel)
-    if (add.length === 1) return refuse(add[0]!, error)
-    for (const channel of add) {
-      try {
-        await patch([channel], [])
-        served.add(channel)
-      } catch (error) {
-        if (isFinal(error, caller)) refuse(channel, error as GatewayError)
-      }
-    }
   }
 
   function refuse(channel: string, error: GatewayError): void {

@@ -21,7 +21,6 @@ import {
   POLL_SPACING_MS,
   POLL_WAIT_S,
   PROBE_MS,
-  PROBE_MS_MAX,
   SPARE_MS,
 } from './pace.js'
 
@@ -78,7 +77,6 @@ export interface Machine {
   /** Seconds that a poll waits: less where something on the way cuts it off. */
   readonly wait: number
   readonly probeAt: number
-  readonly probes: number
   /** The earliest publish of our own that the stream hasn't shown yet, and until when it may. */
   readonly owed: { readonly id: string; readonly by: number } | undefined
   /** A stream was compared with what the log holds, on this network … */
@@ -150,7 +148,7 @@ export const start: Machine = {
   ...{ phase: 'idle', mode: 'stream', link: 0, opened: 0, proven: false, probing: false },
   ...{ heard: 0, deadline: NEVER, until: 0, notBefore: 0 },
   ...{ reason: '', error: undefined, failures: 0, retry: 1000, heartbeat: 15_000, rtt: 0 },
-  ...{ wait: 0, probeAt: 0, probes: 0, owed: undefined },
+  ...{ wait: 0, probeAt: 0, owed: undefined },
   ...{ checked: false, checkAt: NEVER },
   ...{ expires: 0, renewAt: NEVER },
 }
@@ -164,6 +162,11 @@ export function stateOf(machine: Machine): ClientState {
   // A probe takes seconds at most, and the next poll nothing at all.
   if (probing || (mode === 'poll' && proven)) return { state: 'polling' }
   return { state: mode === 'stream' && proven ? 'live' : 'connecting' }
+}
+
+/** Whether they say the same: a page renders by the object. */
+export function isSame(a: ClientState, b: ClientState): boolean {
+  return a.state === b.state && (a as { until?: number }).until === (b as { until?: number }).until
 }
 
 /** When `tick` is due; Infinity: never. */
@@ -224,7 +227,7 @@ export function step(
         hurry(now - m.heard > m.heartbeat + SPARE_MS)
         return
       case 'measured':
-        m.rtt = m.rtt === 0 ? happening.rtt : m.rtt * 0.7 + happening.rtt * 0.3
+        m.rtt = happening.rtt
         return
       case 'owed':
         if (m.mode === 'stream' && m.proven && m.phase === 'open')
@@ -257,7 +260,6 @@ export function step(
         m.heard = now
         if (it.what === 'ready') m.heartbeat = it.heartbeat
         if (it.what === 'live') {
-          if (m.probing) m.probes = 0
           m.proven = true
           m.probing = false
           m.failures = 0
@@ -282,7 +284,7 @@ export function step(
         return
       case 'bye':
         m.retry = it.retry
-        if (it.reconnect) wait(`the gateway ends the stream: ${it.reason}`, it.retry)
+        if (it.reconnect) wait(it.reason, it.retry)
         else end(it.reason)
         return
       case 'broken':
@@ -307,7 +309,7 @@ export function step(
       }
       const silent = now >= m.deadline
       if (m.mode === 'stream' && (m.owed ? now >= m.owed.by : silent && !m.proven)) fallBack()
-      else if (silent) broken(`nothing came for ${Math.round((now - m.heard) / 100) / 10} s`, 0)
+      else if (silent) broken('nothing came in time', 0)
     } else if (m.phase !== 'idle' && now >= m.until) {
       // Where a probe is due it takes the place of a poll.
       if (m.phase === 'between' && now >= m.probeAt) probe()
@@ -352,13 +354,11 @@ export function step(
 
   /** Streaming doesn't get through: the same cursor, by finite answers. */
   function fallBack(): void {
-    const delay = Math.min(PROBE_MS_MAX, PROBE_MS * 1.5 ** m.probes)
     m.mode = 'poll'
     // A probe that failed says nothing against polls.
     m.proven = m.probing
     m.probing = false
-    m.probes++
-    m.probeAt = now + delay * (0.75 + random() / 2)
+    m.probeAt = now + PROBE_MS * (1 + random())
     m.wait = 0
     open()
   }

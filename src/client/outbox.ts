@@ -62,18 +62,21 @@ export function createOutbox(options: OutboxOptions): Outbox {
   let characters = 0
   let sending = false
   let closed = false
-  /** One by one, where a batch was refused without a word which of its events it was. */
-  let alone = 0
+  /** In one request; one, where a batch was refused without a word which of its events it was. */
+  let most = BATCH
   let nap = new AbortController()
 
   function publish(channel: string, data: unknown, outgoing: Outgoing = {}) {
     const promise = new Promise<PublishReceipt>((resolve, reject) => {
       if (closed) throw new Error('the client is closed')
-      const { name, key = createSecret(), ephemeral } = outgoing
+      const { name, ephemeral, key = ephemeral ? undefined : createSecret() } = outgoing
       const text = JSON.stringify(data)
       if (text === undefined) throw new TypeError('the data of an event must be a JSON value')
-      if (ephemeral) return resolve(sendEphemeral(channel, name, text))
-      const json = `${JSON.stringify({ channel, name, key }).slice(0, -1)},"data":${text}}`
+      const json = `${JSON.stringify({ channel, name, key, ephemeral }).slice(0, -1)},"data":${text}}`
+      if (ephemeral) {
+        const sent = caller.ask('events', { method: 'POST', body: json })
+        return resolve(sent.then(() => ({ channel, duplicate: false })))
+      }
       if (queue.length >= MAX_WAITING || characters + json.length > MAX_CHARACTERS) {
         throw new OutboxFullError(`${queue.length} events wait already`)
       }
@@ -84,16 +87,6 @@ export function createOutbox(options: OutboxOptions): Outbox {
     // Whoever doesn't wait for the answer doesn't want to hear of it by an unhandled rejection either.
     promise.catch(() => {})
     return promise
-  }
-
-  async function sendEphemeral(channel: string, name: string | undefined, body: string) {
-    const query: [string, string][] = [
-      ['channel', channel],
-      ['ephemeral', 'true'],
-    ]
-    if (name !== undefined) query.push(['name', name])
-    await caller.ask('events', { method: 'POST', query, body })
-    return { channel, duplicate: false }
   }
 
   async function send(): Promise<void> {
@@ -112,7 +105,6 @@ export function createOutbox(options: OutboxOptions): Outbox {
         const response = await caller.ask('events', request)
         const receipts = (await response.json()) as PublishReceipt[]
         failures = 0
-        if (alone > 0) alone--
         remove(batch)
         batch.forEach(({ resolve }, i) => {
           options.onReceipt(receipts[i]!)
@@ -130,14 +122,14 @@ export function createOutbox(options: OutboxOptions): Outbox {
       }
     }
     sending = false
+    most = BATCH
   }
 
   function nextBatch(): Entry[] {
-    if (alone > 0) return queue.slice(0, 1)
     let size = 0
     const end = queue.findIndex(({ json }, i) => {
       size += json.length
-      return i === BATCH || (i > 0 && size > BATCH_CHARACTERS)
+      return i === most || (i > 0 && size > BATCH_CHARACTERS)
     })
     return end === -1 ? [...queue] : queue.slice(0, end)
   }
@@ -146,12 +138,9 @@ export function createOutbox(options: OutboxOptions): Outbox {
   function refuse(batch: readonly Entry[], error: GatewayError): void {
     const item = (error.problem as { readonly item?: number } | undefined)?.item
     const wrong = batch.length === 1 ? batch[0] : batch[item ?? -1]
-    if (wrong === undefined) {
-      alone = batch.length
-      return
-    }
+    most = wrong === undefined ? 1 : BATCH
+    if (wrong === undefined) return
     remove([wrong])
-    if (alone > 0) alone--
     wrong.reject(error)
   }
 

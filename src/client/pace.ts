@@ -17,9 +17,8 @@ export const SPARE_MS = 2_000
 export const POLL_WAIT_S = 25
 /** Between the beginnings of two polls: a busy channel is not one request per event. */
 export const POLL_SPACING_MS = 300
-/** Until streaming is tried again: at first, and at most. */
+/** Until streaming is tried again, and as much again by chance. */
 export const PROBE_MS = 120_000
-export const PROBE_MS_MAX = 900_000
 /** Between two tries where the browser says that there is no network. */
 export const OFFLINE_MS = 30_000
 
@@ -33,6 +32,6 @@ const SPREAD_MS_MAX = 30_000
  * moment don't come back at one moment. Grows slowly at first, for most outages are a restart.
  */
 export function backoff(asked: number, failures: number, random: () => number): number {
-  const spread = Math.min(SPREAD_MS_MAX, SPREAD_MS * GROWTH ** Math.min(failures, 20))
+  const spread = Math.min(SPREAD_MS_MAX, SPREAD_MS * GROWTH ** failures)
   return Math.round(Math.min(asked, MAX_ASKED) + random() * spread)
 }

@@ -33,10 +33,8 @@ export interface Hooks {
 export interface Host {
   /** Pages of the channel's history. Tries again for as long as that may help; rejects where it can't, or at `signal`. */
   readonly page: (place: Place, limit: number, signal: AbortSignal) => Promise<Page>
-  /** The stream has the channel … */
+  /** The stream has the channel. */
   readonly served: () => boolean
-  /** … or resolves once it may have. */
-  readonly whenServed: () => Promise<void>
   /** Where the stream stands. */
   readonly cursor: () => string | undefined
   readonly onClosed: () => void
@@ -45,7 +43,7 @@ export interface Host {
 export interface Reader {
   /** From the stream. */
   take(told: Told): void
-  /** The stream has the channel, from its cursor on. */
+  /** The stream has more channels, perhaps this one, from its cursor on. */
   served(): void
   /** Something may have passed by. */
   lookBack(): void
@@ -72,7 +70,7 @@ export function createReader(host: Host, hooks: Hooks, from: Place | undefined):
     resolve: (result: IteratorResult<EventItem, undefined>) => void
     reject: (error: Error) => void
   }[] = []
-  let onRoom = () => {}
+  let onWake = () => {}
 
   function take(told: Told): void {
     if (over) return
@@ -113,7 +111,7 @@ export function createReader(host: Host, hooks: Hooks, from: Place | undefined):
         const served = host.served()
         const page = await host.page(place, PAGE, stop.signal)
         for (const told of page.items) {
-          while (queue.length >= QUEUE && !over) await room()
+          while (queue.length >= QUEUE && !over) await wake()
           enqueue(told)
         }
         if (page.cursor !== undefined) place = { after: page.cursor }
@@ -121,7 +119,7 @@ export function createReader(host: Host, hooks: Hooks, from: Place | undefined):
         if (over) return
         if (page.more || missed) continue
         if (served) break
-        await host.whenServed()
+        if (!host.served()) await wake()
       }
       catching = false
       for (const told of held) enqueue(told)
@@ -131,9 +129,10 @@ export function createReader(host: Host, hooks: Hooks, from: Place | undefined):
     }
   }
 
-  function room(): Promise<void> {
+  /** There is room in the queue, or the stream has more channels. */
+  function wake(): Promise<void> {
     return new Promise((resolve) => {
-      onRoom = resolve
+      onWake = resolve
     })
   }
 
@@ -151,7 +150,7 @@ export function createReader(host: Host, hooks: Hooks, from: Place | undefined):
         give(told)
       }
     }
-    if (queue.length < QUEUE) onRoom()
+    if (queue.length < QUEUE) onWake()
     if (queue.length === 0 && over) {
       for (const { resolve, reject } of asking.splice(0)) {
         if (failure) reject(failure)
@@ -181,7 +180,7 @@ export function createReader(host: Host, hooks: Hooks, from: Place | undefined):
     over = true
     failure = error
     stop.abort()
-    onRoom()
+    onWake()
     host.onClosed()
   }
 
@@ -200,7 +199,8 @@ export function createReader(host: Host, hooks: Hooks, from: Place | undefined):
     take,
     served() {
       // The place to look back to as long as no event has come.
-      if (!catching) last ??= host.cursor()
+      if (!catching && host.served()) last ??= host.cursor()
+      onWake()
     },
     lookBack() {
       if (last !== undefined) void catchUp(place())
@@ -219,14 +219,9 @@ export function createReader(host: Host, hooks: Hooks, from: Place | undefined):
 export function call(handler: () => unknown): unknown {
   try {
     const done = handler()
-    return done instanceof Promise ? done.catch(complain) : done
+    return done instanceof Promise ? done.catch(console.error) : done
   } catch (error) {
-    complain(error)
+    console.error(error)
     return undefined
   }
-}
-
-function complain(error: unknown): void {
-  if (typeof reportError === 'function') reportError(error)
-  else console.error(error)
 }

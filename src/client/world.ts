@@ -3,26 +3,22 @@ import type { Happening } from './machine.js'
 
 /** Calls `tell` until the answer is called. */
 export function watchWorld(tell: (happening: Happening) => void): () => void {
-  const stops: (() => void)[] = []
-  const on = (target: EventTarget | undefined, name: string, listener: (event: Event) => void) => {
-    if (typeof target?.addEventListener !== 'function') return
-    target.addEventListener(name, listener)
-    stops.push(() => target.removeEventListener(name, listener))
-  }
-  on(globalThis, 'online', () => tell({ type: 'online' }))
-  on(globalThis, 'offline', () => tell({ type: 'offline' }))
-  on(globalThis, 'pageshow', (event) => {
-    if ((event as PageTransitionEvent).persisted) tell({ type: 'restored' })
-  })
+  const over = new AbortController()
   const page = globalThis.document
-  on(page, 'visibilitychange', () => {
-    if (page.visibilityState === 'visible') tell({ type: 'visible' })
-  })
+  const on = (target: EventTarget, name: string, happening: Happening, when = (_: Event) => true) =>
+    target?.addEventListener?.(name, (event) => when(event) && tell(happening), over)
+  on(globalThis, 'online', { type: 'online' })
+  on(globalThis, 'offline', { type: 'offline' })
+  on(
+    globalThis,
+    'pageshow',
+    { type: 'restored' },
+    (event) => (event as PageTransitionEvent).persisted,
+  )
+  on(page, 'visibilitychange', { type: 'visible' }, () => page.visibilityState === 'visible')
   // A frozen page's timers stood still, and so did its watchdog.
-  on(page, 'resume', () => tell({ type: 'visible' }))
-  return () => {
-    for (const stop of stops) stop()
-  }
+  on(page, 'resume', { type: 'visible' })
+  return () => over.abort()
 }
 
 export function isOnline(): boolean {

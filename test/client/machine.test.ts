@@ -197,7 +197,7 @@ t.test('streaming is tried again after minutes, and stays where it works', async
     it.pass(20_000)
     if (it.machine.phase === 'open') it.link({ type: 'polled', more: false })
   }
-  t.ok(it.now - 1_000_000 >= 90_000 && it.now - 1_000_000 < 150_000)
+  t.ok(it.now - 1_000_000 >= 120_000 && it.now - 1_000_000 < 240_000)
   t.match(it.last, { type: 'open', mode: 'stream' })
   t.same(it.state, { state: 'polling' }, 'a try is no change')
   it.link(ready)
@@ -205,16 +205,15 @@ t.test('streaming is tried again after minutes, and stays where it works', async
   t.same(it.state, { state: 'live' })
 })
 
-t.test('a try that fails costs one poll’s delay, and the next comes later', async (t) => {
+t.test('a try that fails costs one poll’s delay, and the next comes minutes later', async (t) => {
   const it = pollingStage()
-  const first = it.machine.probeAt - it.now
   it.tell({ type: 'online' })
   it.link({ type: 'polled', more: false })
   t.match(it.last, { mode: 'stream' })
   it.wake()
   t.match(it.last, { mode: 'poll', wait: 0 })
   t.same(it.state, { state: 'polling' })
-  t.ok(it.machine.probeAt - it.now > first)
+  t.ok(it.machine.probeAt - it.now >= 120_000)
   t.equal(it.open.length, 1)
 })
 
@@ -232,7 +231,7 @@ t.test('silence of two and a half heartbeats is a dead connection', async (t) =>
   it.pass(37_499)
   t.same(it.state, { state: 'live' })
   it.pass(1)
-  t.match(it.state, { state: 'waiting', reason: 'nothing came for 37.5 s' })
+  t.match(it.state, { state: 'waiting', reason: 'nothing came in time' })
   t.same(it.open, [])
 })
 

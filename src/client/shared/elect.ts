@@ -70,10 +70,11 @@ export function elect(name: string, lead: () => () => void): Election {
     if (!leading && !stopped) stand(false)
   }
   // Who can't do anything any more lets others do it.
-  document.addEventListener('freeze', rest)
-  document.addEventListener('resume', back)
-  addEventListener('pagehide', rest)
-  addEventListener('pageshow', back)
+  const over = new AbortController()
+  for (const target of [document, globalThis]) {
+    for (const name of ['freeze', 'pagehide']) target.addEventListener(name, rest, over)
+    for (const name of ['resume', 'pageshow']) target.addEventListener(name, back, over)
+  }
   stand(false)
 
   return {
@@ -83,10 +84,7 @@ export function elect(name: string, lead: () => () => void): Election {
     stop() {
       stopped = true
       clearInterval(watch)
-      document.removeEventListener('freeze', rest)
-      document.removeEventListener('resume', back)
-      removeEventListener('pagehide', rest)
-      removeEventListener('pageshow', back)
+      over.abort()
       rest()
     },
   }

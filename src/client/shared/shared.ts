@@ -2,7 +2,7 @@
 
 import type { Feed, FeedOptions } from '../feed.js'
 import { eventsUrl, GatewayError } from '../gateway.js'
-import type { ClientState } from '../machine.js'
+import { type ClientState, isSame } from '../machine.js'
 import { createSecret } from '../secret.js'
 import type { ConnectOptions } from '../types.js'
 import { elect } from './elect.js'
@@ -23,14 +23,13 @@ export interface Sharing {
 /** How a stream is to be shared; undefined: it isn't, or can't be. */
 export function sharing(options: ConnectOptions): Sharing | undefined {
   const { shared, headers, credentials, token, getToken, presence } = options
-  if (!shared || typeof document === 'undefined' || typeof BroadcastChannel === 'undefined') {
-    return undefined
-  }
+  // Tabs are a browser's.
+  if (!shared || !('document' in globalThis)) return undefined
   const own = typeof shared === 'object' ? shared : { name: shared === true ? '' : shared }
   const { href, origin } = eventsUrl(options.url)
   const served = origin === location.origin ? href.replace(/v1\/events$/, 'client.js') : undefined
-  const worker = typeof SharedWorker === 'undefined' ? undefined : (own.worker ?? served)
-  if (worker === undefined && navigator.locks === undefined) return undefined
+  const worker = 'SharedWorker' in globalThis ? (own.worker ?? served) : undefined
+  if (worker === undefined && !navigator.locks) return undefined
   return {
     name: `sluice ${href} ${own.name ?? ''}`,
     worker,
@@ -103,7 +102,7 @@ export function createSharedFeed(sharing: Sharing, options: FeedOptions): Feed {
 
   function show(next: ClientState): void {
     const shown = wanted.size === 0 && next.state !== 'ended' ? ({ state: 'idle' } as const) : next
-    if (JSON.stringify(shown) === JSON.stringify(state)) return
+    if (isSame(shown, state)) return
     state = shown
     options.onState(state)
   }
@@ -121,7 +120,7 @@ export function createSharedFeed(sharing: Sharing, options: FeedOptions): Feed {
   else {
     line = openWorker(tab, sharing.worker, sharing.name, hear, () => {
       line.close()
-      if (!closed && typeof navigator.locks !== 'undefined') byElection()
+      if (!closed && navigator.locks) byElection()
     })
     hello()
   }
@@ -251,5 +250,5 @@ function openBroadcast(
 
 /** Later ones are greater. */
 export function newName(): string {
-  return `${Date.now()}-${createSecret()}`
+  return Date.now() + createSecret()
 }
