@@ -1,4 +1,6 @@
 /** The client in real Chromium: the scenarios that hold in Node, and what only a browser can do. */
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
 import type { Browser } from 'playwright-core'
 import t from 'tap'
 import type { Note } from '../client/support/driver.js'
@@ -127,3 +129,39 @@ t.test(
     t.ok(most < 8 * 2 ** 20, `${most} bytes`)
   },
 )
+
+t.test('where fetch gives no body piece by piece, XMLHttpRequest does', async (t) => {
+  const root = fileURLToPath(new URL('../../src/client/', import.meta.url))
+  const contents = "export { connect } from './connect.ts'; export { xhrFetch } from './xhr.ts'"
+  const { outputFiles } = await build({
+    stdin: { contents, resolveDir: root, loader: 'ts' },
+    ...{ bundle: true, write: false, format: 'esm' },
+  })
+  const context = await browser.newContext()
+  t.teardown(() => context.close())
+  const page = await context.newPage()
+  await page.goto(pages.origin)
+  const script = Buffer.from(outputFiles![0]!.contents).toString('base64')
+  const seen =
+    await page.evaluate(`import('data:text/javascript;base64,${script}').then(async ({ connect, xhrFetch }) => {
+    window.client = connect({ url: '${scripts.url}', fetch: xhrFetch })
+    const seen = []
+    const done = new Promise((resolve) => {
+      client.subscribe('xhr', ({ name, data }) => seen.push([name, data]) === 3 && resolve())
+    })
+    await new Promise((resolve) => client.onState(({ state }) => state === 'live' && resolve()))
+    await client.publish('xhr', 'Häl')
+    await client.publish('xhr', 'lo 🦆', { name: 'token' })
+    await client.publish('xhr', null)
+    await done
+    return { seen, state: client.state.state }
+  })`)
+  t.same(seen, {
+    seen: [
+      ['message', 'Häl'],
+      ['token', 'lo 🦆'],
+      ['message', null],
+    ],
+    state: 'live',
+  })
+})

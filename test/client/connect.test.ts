@@ -231,6 +231,18 @@ t.test('a channel that may not be read is its reader’s affair alone', async (t
   t.equal(streams(), 1)
 })
 
+t.test('more channels than a URL holds are read all the same', async (t) => {
+  const { url } = await start(t)
+  const { it, requests } = client(t, { url })
+  const { take, until } = collector()
+  const channels = Array.from({ length: 200 }, (_, n) => `${'long-'.repeat(30)}${n}`)
+  for (const channel of channels) it.subscribe(channel, take)
+  await inState(it, 'live')
+  await it.publish(channels[199]!, 'here')
+  t.same(await until(1), ['here'])
+  t.equal(requests[0], 'POST /v1/events/stream')
+})
+
 t.test('a closed client is at its end, and frees whoever waits', async (t) => {
   const { url } = await start(t)
   const { it } = client(t, { url })
