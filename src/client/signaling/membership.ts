@@ -4,7 +4,8 @@
  */
 import { parsePosition } from '../../wire/position.js'
 import { GatewayError } from '../gateway.js'
-import { type Item, type State, subscribe } from '../subscribe.js'
+import type { Item } from '../items.js'
+import { type State, subscribe } from '../subscribe.js'
 import { backoff, pause, type Timer, within } from '../timing.js'
 import type { Token } from '../token.js'
 import type { Joined, LeaveReason, Resources } from './resources.js'

@@ -1,5 +1,5 @@
 /** A room: who is in it, what they say to each other, and connections to them. */
-import type { EventItem, Item } from '../subscribe.js'
+import type { EventItem, Item } from '../items.js'
 import { systemTimer } from '../timing.js'
 import { createEmitter } from './emitter.js'
 import { createIce } from './ice.js'
