@@ -73,8 +73,11 @@ export interface Hub {
   publish(drafts: readonly Draft[]): Promise<Receipt[]>
   /** Rejects where the log can't be asked. */
   openStream(opening: Opening): Promise<Opened>
-  /** Puts channels on a stream that is open, each from its place on. Resolves once nothing of them can be missed. */
-  join(stream: Stream, starts: Starts): Promise<void>
+  /**
+   * Puts channels on a stream that is open, each from its place on. Resolves once nothing of them can be
+   * missed, with those whose place lay before what the stream had written by then.
+   */
+  join(stream: Stream, starts: Starts): Promise<ReadonlySet<string>>
   /** Takes channels off a stream; those that it had. Where none is left it is for the caller to end it. */
   leave(stream: Stream, channels: readonly string[], reason: string): readonly string[]
   /**
@@ -324,15 +327,21 @@ export function createHub(options: HubOptions): Hub {
     return names.map((name) => use(name).feed(format, budget))
   }
 
-  async function join(stream: Stream, starts: Starts): Promise<void> {
+  async function join(stream: Stream, starts: Starts): Promise<ReadonlySet<string>> {
     const names = [...starts.keys()].filter((name) => !stream.channels.includes(name))
     const origins = await resolveOrigins(log, names, { from: 'latest' }, undefined, starts)
     // Nothing that comes from here on may be missed, also where the stream is slow to read it.
     await Promise.all(names.map((name) => use(name).follow()))
     now = clock()
-    for (const origin of origins) stream.join(origin, feedsOf(origin, stream.format))
+    const late = new Set<string>()
+    for (const origin of origins) {
+      const standing = stream.standing(origin.partition)
+      for (const name of origin.channels) if (starts.get(name)!.order < standing) late.add(name)
+      stream.join(origin, feedsOf(origin, stream.format))
+    }
     // It may have gone meanwhile.
-    if (!streams.has(stream)) for (const name of names) settle(use(name))
+    if (!stream.open) for (const name of names) settle(use(name))
+    return late
   }
 
   function leave(stream: Stream, names: readonly string[], reason: string): readonly string[] {

@@ -83,9 +83,13 @@ export function resolveOrigins(
           : await fromStart(log, partition, common, from)
         return reach === undefined ? origin : restrict(log, origin, reach, resumes)
       }
+      const own = async (channel: string, start: Position) => {
+        const origin = await fromPosition(log, partition, [channel], start)
+        return reach === undefined ? origin : restrict(log, origin, reach, true)
+      }
       const others = group.flatMap((channel) => {
         const start = starts.get(channel)
-        return start === undefined ? [] : fromPosition(log, partition, [channel], start)
+        return start === undefined ? [] : own(channel, start)
       })
       const origins = await Promise.all(common.length > 0 ? [usual(), ...others] : others)
       return origins.reduce(together)

@@ -148,6 +148,16 @@ export class Stream implements SinkOwner {
 
   // ── channels that come and go while it lives ──
 
+  /** Whether it goes on: it is not over, and has not said goodbye. */
+  get open(): boolean {
+    return !this.#closed && this.#leaving === 0
+  }
+
+  /** Order up to which everything on a partition's channels has been written; 0: it has none there. */
+  standing(partition: number): number {
+    return this.shares.find((share) => share.partition === partition)?.order ?? 0
+  }
+
   /** Names of its channels. */
   get channels(): string[] {
     return this.shares.flatMap(({ feeds }) => feeds.map(({ channel }) => channel.name))
@@ -158,7 +168,7 @@ export class Stream implements SinkOwner {
    * others: their events then come late rather than never, and the cursor goes back with them.
    */
   join(origin: Origin, feeds: readonly Feed[]): void {
-    if (this.#closed) return
+    if (!this.open) return
     const share = this.shares.find(({ partition }) => partition === origin.partition)
     if (share !== undefined) {
       share.join(origin, feeds)
@@ -185,6 +195,8 @@ export class Stream implements SinkOwner {
       this.tell(`stream.end ${name}`, () =>
         chunk(namedBlock('stream.end', { channel: name, reason }, undefined)),
       )
+      // What is left may all have come to its end before.
+      if (this.shares.every(({ feeds, finished }) => feeds.length > 0 && finished)) this.#leave()
       return true
     }
     return false

@@ -24,6 +24,7 @@ import {
   isOn,
   reading,
   readSession,
+  reasonOf,
   type SessionRecord,
   sessionChannel,
 } from './record.js'
@@ -31,8 +32,7 @@ import {
 /** What a stream's channels mean to others: told as they come and go. */
 export interface Follower {
   joined(channels: readonly Held[]): void
-  /** `why`: by channel; one that isn't in it has only changed its ground. */
-  left(channels: readonly string[], why: SessionRecord['gone']): void
+  left(channels: readonly string[], why: (channel: string) => string): void
 }
 
 export interface AttendanceOptions {
@@ -83,6 +83,7 @@ export function createAttendance(options: AttendanceOptions): Attendance {
   const name = sessionChannel(session)
   const named = new Set(options.named)
   const held = new Map(options.held.map((it) => [it.channel, it]))
+  /** Of this connection; 0 until the document has it. */
   let number = 0
   let over = false
   let stopWatching = () => {}
@@ -91,29 +92,20 @@ export function createAttendance(options: AttendanceOptions): Attendance {
   let underway: Promise<Applied | undefined> | undefined
   let next: Promise<Applied | undefined> | undefined
 
+  /** Whether there was something to change. */
   const change = (compute: (record: SessionRecord) => Fields, drafts?: Drafts) =>
-    documents.transact<void>(name, (document) => {
+    documents.transact<boolean>(name, (document) => {
       const record = readSession(document)
       const set = compute(record)
-      if (Object.keys(set).length === 0) return { end: undefined }
-      return { change: { set, drafts: drafts?.(record) ?? [] }, answer: () => {} }
+      if (Object.keys(set).length === 0) return { end: false }
+      return { change: { set, drafts: drafts?.(record) ?? [] }, answer: () => true }
     })
 
   /** Takes the place of the connection before it, and begins to listen. */
   async function begin(): Promise<void> {
     if (over) return
     try {
-      if (number === 0) {
-        await change(
-          (record) => {
-            number = record.connection.number + 1
-            return connecting(record, node)
-          },
-          // One of this node has been told already.
-          ({ connection }) =>
-            connection.node === '' || connection.node === node ? [] : [wakeUp(session)],
-        )
-      }
+      if (number === 0) number = await claim()
       const stop = await hub.watch(name, (ephemeral) => {
         if (ephemeral === undefined) void obey()
       })
@@ -127,6 +119,21 @@ export function createAttendance(options: AttendanceOptions): Attendance {
     }
   }
 
+  /** The number of this connection. */
+  async function claim(): Promise<number> {
+    let claimed = 0
+    await change(
+      (record) => {
+        claimed = record.connection.number + 1
+        return connecting(record, node, options.named.length)
+      },
+      // One of this node has been told already.
+      ({ connection }) =>
+        connection.node === '' || connection.node === node ? [] : [wakeUp(session)],
+    )
+    return claimed
+  }
+
   /** Somebody elsewhere has changed the session, and waits to hear that the stream has it. */
   async function obey(): Promise<void> {
     try {
@@ -135,7 +142,9 @@ export function createAttendance(options: AttendanceOptions): Attendance {
       const data = JSON.stringify(applied)
       await hub.publish([{ channel: name, name: APPLIED, data, ephemeral: true }])
     } catch {
-      // They are told that nobody knows, and ask again.
+      // They are told that nobody knows. Nothing else would call again.
+      clearTimeout(retry)
+      if (!over) retry = setTimeout(() => void obey(), RETRY_MS)
     }
   }
 
@@ -156,21 +165,31 @@ export function createAttendance(options: AttendanceOptions): Attendance {
   }
 
   async function apply(): Promise<Applied | undefined> {
-    if (over) return undefined
+    if (over || !stream.open) return undefined
+    const mine = number
     const document = await documents.read(name)
     const record = readSession(document)
     const at = document.position.order
-    if (over) return undefined
-    if (record.connection.number > number && number > 0) {
+    if (over || !stream.open) return undefined
+    const newest = record.connection.number
+    if (mine > 0 && newest > mine) {
       replace()
+      return undefined
+    }
+    if (newest < mine) {
+      // The store has lost it, and what else it was about: nobody here knows what is still so.
+      stream.bye('lost', true)
       return undefined
     }
     release(record)
     await take(record)
     const channels = [...named, ...held.keys()]
-    if (channels.length > 0 || over) return { at, channels }
-    const reason = Object.values(record.gone).at(-1) ?? 'left'
-    await change(() => ending(reason))
+    if (over || !stream.open) return undefined
+    if (channels.length > 0) return { at, channels }
+    const reason = [...record.gone.values()].at(-1) ?? 'removed'
+    const ended = await change(({ held }) => (held.size > 0 ? {} : ending(reason)))
+    // Something has come meanwhile.
+    if (!ended) return apply()
     stream.bye(reason, false)
     return { at, channels }
   }
@@ -180,12 +199,13 @@ export function createAttendance(options: AttendanceOptions): Attendance {
       ...[...held.keys()].filter((channel) => !record.held.has(channel)),
       ...[...named].filter((channel) => record.without.has(channel) && !record.held.has(channel)),
     ]
+    const why = (channel: string) => reasonOf(record, channel)
     for (const channel of gone) {
       held.delete(channel)
       named.delete(channel)
-      hub.leave(stream, [channel], record.gone[channel] ?? 'left')
+      hub.leave(stream, [channel], why(channel))
     }
-    if (gone.length > 0) follower.left(gone, record.gone)
+    if (gone.length > 0) follower.left(gone, why)
   }
 
   async function take(record: SessionRecord): Promise<void> {
@@ -198,17 +218,18 @@ export function createAttendance(options: AttendanceOptions): Attendance {
       held.set(it.channel, it)
       if (isOn(known, it.ground)) continue
       // The same channel on another ground: whoever keeps count of those hears of it.
-      follower.left([it.channel], {})
+      follower.left([it.channel], () => 'replaced')
       follower.joined([it])
     }
     if (fresh.length === 0) return
-    const written = new Map(fresh.map((it) => [it.channel, positionOf(it.channel)]))
+    const behind = await hub.join(stream, new Map(fresh.map(({ channel, at }) => [channel, at])))
     for (const it of fresh) held.set(it.channel, it)
-    await hub.join(stream, new Map(fresh.map(({ channel, at }) => [channel, at])))
     follower.joined(fresh)
-    const inOrder = fresh.filter((it) => (written.get(it.channel)?.order ?? 0) <= it.at.order)
-    settle(inOrder, ({ at }) => at)
-    const late = fresh.filter((it) => !inOrder.includes(it))
+    const late = fresh.filter(({ channel }) => behind.has(channel))
+    settle(
+      fresh.filter((it) => !late.includes(it)),
+      ({ at }) => at,
+    )
     if (late.length > 0) stream.onceLive(() => settle(late, ({ channel }) => after(channel)))
   }
 

@@ -17,7 +17,7 @@ import {
   type Follower,
   wakeUp,
 } from './attendance.js'
-import { APPLY_MS } from './limits.js'
+import { APPLY_MS, SPARE } from './limits.js'
 import { channelsWith, type Places, placesOf, type Recalled } from './recall.js'
 import {
   adding,
@@ -147,6 +147,22 @@ export function createSessions(options: SessionsOptions): LiveSessions {
     }
   }
 
+  /** What comes back must be able to: an opening is refused beyond the bound. */
+  function checkBounds(
+    { held, without, connection }: SessionRecord,
+    add: readonly string[],
+    remove: readonly string[],
+  ): void {
+    const more = add.filter((channel) => !held.has(channel)).length
+    const less = remove.filter((channel) => !held.has(channel) && !without.has(channel)).length
+    const byRight = [...held.values()].filter(({ ground }) => ground.by === 'right').length
+    const many = more > 0 && connection.named + byRight + more > options.maxChannels
+    // More than its URL has can't be taken away from it; some, for URLs change.
+    if (many || (less > 0 && without.size + less > connection.named + SPARE)) {
+      throw new SluiceError('channels_too_many')
+    }
+  }
+
   return {
     async recall(session) {
       const record = readSession(await documents.read(sessionChannel(session)))
@@ -216,11 +232,7 @@ export function createSessions(options: SessionsOptions): LiveSessions {
       const granted = add.map((channel) => ({ channel, at: at.get(channel)! }))
       const compute = (record: SessionRecord): Fields => {
         if (record.ended !== undefined) throw new SluiceError('session_ended')
-        const { maxChannels } = options
-        const many = record.held.size + add.length > maxChannels
-        if (many || record.without.size + remove.length > maxChannels) {
-          throw new SluiceError('channels_too_many')
-        }
+        checkBounds(record, add, remove)
         return {
           ...adding(record, granted, { by: 'right' }),
           ...(remove.length > 0 && removing(record, remove, 'removed')),

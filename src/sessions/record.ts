@@ -29,14 +29,16 @@ export interface Connection {
   readonly number: number
   /** Whose it is; empty: it was closed. */
   readonly node: string
+  /** Channels of its URL. */
+  readonly named: number
 }
 
 export interface SessionRecord {
   readonly held: ReadonlyMap<string, Held>
   readonly without: ReadonlySet<string>
   readonly connection: Connection
-  /** Reasons by channel. */
-  readonly gone: Readonly<Record<string, LeaveReason>>
+  /** Why channels left that were not just taken away; the last ones. */
+  readonly gone: ReadonlyMap<string, LeaveReason>
   /** Why it is over; undefined: it isn't. */
   readonly ended: LeaveReason | undefined
 }
@@ -46,9 +48,9 @@ export type Fields = Readonly<Record<string, string | null>>
 
 const AT = 'at '
 const WITHOUT = 'without '
-const NEVER: Connection = { number: 0, node: '' }
-/** Channels whose reason is remembered: those of one request. */
-const GONE = 100
+const NEVER: Connection = { number: 0, node: '', named: 0 }
+/** Channels whose reason is remembered: those of some rooms. */
+const GONE = 20
 
 /** Name of a session's document, and of the channel on which its changes are heard. */
 export function sessionChannel(session: string): string {
@@ -71,7 +73,7 @@ export function readSession({ fields }: Document): SessionRecord {
   return {
     ...{ held, without },
     connection: json('connection', NEVER),
-    gone: json('gone', {}),
+    gone: new Map(json<[string, LeaveReason][]>('gone', [])),
     ended: json('ended', undefined),
   }
 }
@@ -119,10 +121,9 @@ export function removing(
     // It may stand in the URL, which nobody here knows.
     if (!isGranted(channel)) fields[WITHOUT + channel] = '""'
   }
-  const reasons = channels.slice(-GONE).map((channel) => [channel, reason] as const)
-  fields.gone = JSON.stringify(
-    Object.fromEntries([...Object.entries(record.gone), ...reasons].slice(-GONE)),
-  )
+  if (reason === 'removed') return fields
+  const reasons = channels.map((channel) => [channel, reason] as const)
+  fields.gone = JSON.stringify([...record.gone, ...reasons].slice(-GONE))
   return fields
 }
 
@@ -145,15 +146,21 @@ export function reading(
   return fields
 }
 
-/** The next connection, on this node. */
-export function connecting({ connection }: SessionRecord, node: string): Fields {
-  return { connection: JSON.stringify({ number: connection.number + 1, node }), ended: null }
+/** Why a channel isn't the session's any more. */
+export function reasonOf({ gone }: SessionRecord, channel: string): LeaveReason {
+  return gone.get(channel) ?? (isGranted(channel) ? 'left' : 'removed')
+}
+
+/** The next connection, on this node. `named`: channels of its URL. */
+export function connecting({ connection }: SessionRecord, node: string, named: number): Fields {
+  const next: Connection = { number: connection.number + 1, node, named }
+  return { connection: JSON.stringify(next), ended: null }
 }
 
 /** A connection is over; nothing where it isn't the newest any more. */
 export function disconnecting({ connection }: SessionRecord, number: number): Fields {
   if (connection.number !== number || connection.node === '') return {}
-  return { connection: JSON.stringify({ number, node: '' }) }
+  return { connection: JSON.stringify({ ...connection, node: '' }) }
 }
 
 export function ending(reason: LeaveReason): Fields {

@@ -39,6 +39,8 @@ export const BYE_REASONS = [
   'slow',
   'token_expired',
   'revoked',
+  /** the store has lost what it knew of the session */
+  'lost',
   ...LEAVE_REASONS,
 ] as const
 

@@ -1,6 +1,7 @@
 /** Channels that come to a stream and leave it while it lives. */
 import t from 'tap'
 import { chunk } from '../../src/hub/chunk.js'
+import type { Log } from '../../src/log/log.js'
 import type { Position } from '../../src/wire/position.js'
 import { type Stage, settled, stage } from './stage.js'
 
@@ -158,6 +159,72 @@ t.test(
     t.equal(heard, 2, 'when it was lost, and when it was back')
   },
 )
+
+/** A log that follows a channel only once it is let. */
+function hesitant(name: string) {
+  let release: () => void = () => {}
+  const released = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  const wrap = (log: Log): Log => ({
+    ...log,
+    async follow(channel) {
+      if (channel === name) await released
+      await log.follow(channel)
+    },
+  })
+  return { wrap, release: () => release() }
+}
+
+t.test(
+  'whoever puts a channel on a stream hears that the stream went past its place meanwhile',
+  async (t) => {
+    const { wrap, release } = hesitant('b')
+    const it = await stage(t, { wrap })
+    const sink = await it.open(['a'])
+    const joining = it.hub.join(sink.stream, starts(['b', last(it)]))
+    await it.publish('b', 1)
+    await it.publish('a', 2)
+    await settled()
+    release()
+    t.same([...(await joining)], ['b'])
+    await settled()
+    t.same(sink.events, ['a=2', 'b=1'])
+  },
+)
+
+t.test('a place of its own gives nobody what their rights withhold', async (t) => {
+  const it = await stage(t)
+  const at = last(it)
+  await it.publish('b', 1)
+  const sink = await it.open(['a', 'b'], undefined, {
+    starts: starts(['b', at]),
+    reach: (channel) => (channel === 'b' ? Number.POSITIVE_INFINITY : 0),
+  })
+  await it.publish('b', 2)
+  await settled()
+  t.same(sink.events, ['b=2'])
+  t.match(sink.told('stream.gap'), [{ channel: 'b', reason: 'withheld' }])
+})
+
+t.test('a stream ends where all that is left of it is closed', async (t) => {
+  const it = await stage(t)
+  const sink = await it.open(['a', 'b'])
+  await it.log.close('a', 'done')
+  await settled()
+  t.notOk(sink.ended)
+  it.hub.leave(sink.stream, ['b'], 'removed')
+  t.ok(sink.ended)
+})
+
+t.test('a stream that has said goodbye takes no more channels', async (t) => {
+  const it = await stage(t)
+  const sink = await it.open(['a'])
+  sink.stream.bye('slow', true)
+  await it.hub.join(sink.stream, starts(['b', last(it)]))
+  t.notOk(sink.stream.open)
+  t.equal(it.hub.subscribers('b'), 0)
+})
 
 for (const partitions of [1, 4]) {
   t.test(

@@ -220,14 +220,34 @@ onBothLogs(t, 'a change that is wrong is told so, and changes nothing', async (t
   t.match((await patch(url, session, {})).json, { channels: ['a'] })
 })
 
-onBothLogs(t, 'a session can’t grow beyond what a stream may have', async (t, start) => {
-  const { url } = await start({ maxChannels: 3 })
+onBothLogs(
+  t,
+  'a session can’t grow beyond what its next opening may have, and asking again costs nothing',
+  async (t, start) => {
+    const { url } = await start({ maxChannels: 4 })
+    const session = secret()
+    const stream = await open(url, ['a', 'b'], session)
+    await stream.event('stream.live')
+    const more = { add: ['c', 'd'] }
+    for (const _ of [1, 2]) t.equal((await patch(url, session, more)).status, 200)
+    const beyond = await patch(url, session, { add: ['e'] })
+    t.match(beyond, { status: 400, json: { code: 'channels_too_many' } })
+    stream.close()
+    const again = await open(url, ['a', 'b'], session, stream.cursor)
+    t.equal(again.status, 200)
+  },
+)
+
+t.test('a store that has lost a session ends its stream, which comes back', async (t) => {
+  const redis = await startRedis()
+  t.teardown(() => redis.stop())
+  const { url } = await start(t, { redisUrl: redis.url, redisPrefix: 'lost' })
   const session = secret()
   const stream = await open(url, ['a'], session)
   await stream.event('stream.live')
-  t.equal((await patch(url, session, { add: ['b', 'c'] })).status, 200)
-  const more = { add: ['d', 'e'] }
-  t.match(await patch(url, session, more), { status: 400, json: { code: 'channels_too_many' } })
+  t.equal((await patch(url, session, { add: ['b'] })).status, 200)
+  await redis.restart('SIGKILL')
+  t.match((await stream.event('stream.bye')).json, { reason: 'lost', reconnect: true })
 })
 
 t.test('two gateways on one Redis', async (t) => {

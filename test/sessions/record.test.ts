@@ -59,18 +59,15 @@ t.test('what was taken away is back once it is added again', async (t) => {
   t.same([...back.without], ['b'])
 })
 
-t.test(
-  'reasons are kept for as many channels as one request has, whatever their names',
-  async (t) => {
-    const many = Array.from({ length: 300 }, (_, i) => `c${i}`)
-    const { gone } = after(
-      (it) => removing(it, ['__proto__', 'constructor'], 'removed'),
-      (it) => removing(it, many, 'kicked'),
-    )
-    t.equal(Object.keys(gone).length, 100)
-    t.equal(gone.c299, 'kicked')
-  },
-)
+t.test('reasons are kept for some channels, the last ones, whatever their names', async (t) => {
+  const many = Array.from({ length: 300 }, (_, i) => `c${i}`)
+  const { gone } = after(
+    (it) => removing(it, ['__proto__', 'constructor'], 'removed'),
+    (it) => removing(it, many, 'kicked'),
+  )
+  t.equal(gone.size, 20)
+  t.equal(gone.get('c299'), 'kicked')
+})
 
 t.test('how far a channel was read is said once', async (t) => {
   const { held } = after(
@@ -83,9 +80,9 @@ t.test('how far a channel was read is said once', async (t) => {
 
 t.test('only the newest connection closes its session', async (t) => {
   const { connection } = after(
-    (it) => connecting(it, 'one'),
-    (it) => connecting(it, 'two'),
+    (it) => connecting(it, 'one', 1),
+    (it) => connecting(it, 'two', 3),
     (it) => disconnecting(it, 1),
   )
-  t.same(connection, { number: 2, node: 'two' })
+  t.same(connection, { number: 2, node: 'two', named: 3 })
 })

@@ -55,7 +55,9 @@ export async function admitReader(
   const byRight = new Set(recalled?.held.flatMap(rightful))
   if (byRight.size > 0) await access.admit(identity, 'subscribe', [...byRight], request.ip)
   const channels = recalled === undefined ? named : sessions.channelsWith(named, recalled)
-  if (channels.length > context.limits.maxChannels) throw new SluiceError('channels_too_many')
+  // Rooms, which it has joined since, are not to keep it out.
+  const chosen = new Set([...named, ...byRight])
+  if (chosen.size > context.limits.maxChannels) throw new SluiceError('channels_too_many')
   const { rights } = identity
   const mine = new Set(named)
   // What was put on the session on another ground has its beginning from there.

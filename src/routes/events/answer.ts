@@ -9,6 +9,7 @@ import { chunk } from '../../hub/chunk.js'
 import { toSluiceError } from '../../plugins/problems.js'
 import type { Going } from '../../presence/presence.js'
 import type { Attendance } from '../../sessions/attendance.js'
+import { reasonOf } from '../../sessions/record.js'
 import type { ControlData } from '../../wire/control.js'
 import { SluiceError } from '../../wire/errors.js'
 import { comment, namedBlock, retryLine } from '../../wire/sse.js'
@@ -39,14 +40,14 @@ const OVERLOAD_RETRY_MS = 30_000
 function endsOf(shared: Shared | undefined): readonly ControlData['stream.end'][] {
   if (shared === undefined) return []
   const { lost, record } = shared.recalled
-  return lost.map((channel) => ({ channel, reason: record.gone[channel] ?? 'left' }))
+  return lost.map((channel) => ({ channel, reason: reasonOf(record, channel) }))
 }
 
 /** Why the last channel of a session left it; undefined where it never had one. */
 function lastReason({ shared }: Reading): string | undefined {
   const record = shared?.recalled.record
   const last = endsOf(shared).at(-1)?.reason ?? record?.ended
-  return last ?? Object.values(record?.gone ?? {}).at(-1)
+  return last ?? [...(record?.gone.values() ?? [])].at(-1)
 }
 
 export interface Answers {
