@@ -32,8 +32,7 @@ import {
 /** What a stream's channels mean to others: told as they come and go. */
 export interface Follower {
   joined(channels: readonly Held[]): void
-  /** `why`: by channel; one that isn't in it has only changed its ground. */
-  left(channels: readonly string[], why: SessionRecord['gone']): void
+  left(channels: readonly string[], why: (channel: string) => string): void
 }
 
 export interface AttendanceOptions {
@@ -200,12 +199,13 @@ export function createAttendance(options: AttendanceOptions): Attendance {
       ...[...held.keys()].filter((channel) => !record.held.has(channel)),
       ...[...named].filter((channel) => record.without.has(channel) && !record.held.has(channel)),
     ]
+    const why = (channel: string) => reasonOf(record, channel)
     for (const channel of gone) {
       held.delete(channel)
       named.delete(channel)
-      hub.leave(stream, [channel], reasonOf(record, channel))
+      hub.leave(stream, [channel], why(channel))
     }
-    if (gone.length > 0) follower.left(gone, record.gone)
+    if (gone.length > 0) follower.left(gone, why)
   }
 
   async function take(record: SessionRecord): Promise<void> {
@@ -218,7 +218,7 @@ export function createAttendance(options: AttendanceOptions): Attendance {
       held.set(it.channel, it)
       if (isOn(known, it.ground)) continue
       // The same channel on another ground: whoever keeps count of those hears of it.
-      follower.left([it.channel], {})
+      follower.left([it.channel], () => 'replaced')
       follower.joined([it])
     }
     if (fresh.length === 0) return

@@ -26,7 +26,7 @@ export interface Appearance {
   /** Channels have come to its stream. Rejects where the store can't be asked. */
   joined(stream: Stream, channels: readonly string[]): Promise<void>
   /** Channels have been taken off it, each for its reason: what tells of their presence goes for the same. */
-  left(stream: Stream, channels: readonly string[], why: Readonly<Record<string, string>>): void
+  left(stream: Stream, channels: readonly string[], why: (channel: string) => string): void
   leave(going: Going): void
 }
 
@@ -93,7 +93,7 @@ export async function appear(
     left(stream, some, why) {
       for (const channel of ownOf(some)) {
         for (const here of entered) here.leave('for good', channel)
-        hub.leave(stream, [presenceOf(channel)], why[channel] ?? 'left')
+        hub.leave(stream, [presenceOf(channel)], why(channel))
       }
     },
     leave(going) {
