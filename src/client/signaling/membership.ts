@@ -85,6 +85,8 @@ export function createMembership(options: MembershipOptions): Membership {
         const ask = (abort: AbortSignal) => resources.join(options.wish(), abort)
         joined = await within(PATIENCE, timer, signal, ask)
         options.onJoined(joined)
+        // There is a gateway again: its stream needn't wait any longer.
+        wakeUp()
         return
       } catch (error) {
         signal.throwIfAborted()
@@ -205,6 +207,7 @@ export function createMembership(options: MembershipOptions): Membership {
     },
     expel,
     async doubt() {
+      if (joining !== undefined) return
       try {
         const { participants } = await resources.read(over.signal)
         const { id, incarnation } = joined!.participant
