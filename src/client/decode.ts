@@ -88,9 +88,9 @@ export function createDecoder(
     if (block.id) cursor = block.id
     const name = block.event ?? 'message'
     const envelope = JSON.parse(block.data)
-    // By its name alone, an event of whoever may publish would steer the stream. All events have a time,
-    // no control event has. Who is present is told of the stream, too: it stands in no channel's log.
-    if (/^stream\.|^presence\.state$/.test(name) && envelope.time === undefined) {
+    // All events have a time, no control event has: by its name an event of whoever may publish would steer
+    // the stream. Who is present is told of the stream, too: it stands in no channel's log.
+    if (!envelope.time) {
       control(name.replace(/^stream\.|\.state$/g, ''), envelope)
       return
     }
