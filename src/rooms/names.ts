@@ -27,6 +27,10 @@ export function roomChannel(room: string): string {
   return PREFIX + room
 }
 
+export function isRoomChannel(name: string): boolean {
+  return name.startsWith(PREFIX)
+}
+
 /** The room of a document or a channel that `roomChannel` named. */
 export function roomOf(name: string): string {
   return name.slice(PREFIX.length)

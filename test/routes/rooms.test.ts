@@ -4,6 +4,7 @@ import { bearer, KEY, locked, mint } from '../http/support/locked.js'
 import { ask } from './support/ask.js'
 import { said, visitor } from './support/rooms.js'
 import { onBothLogs, start, stopRedis } from './support/start.js'
+import { open } from './support/stream.js'
 
 t.teardown(stopRedis)
 
@@ -434,4 +435,65 @@ t.test('with each join come links to relays', async (t) => {
     iceServers: [{ urls: ['turn:t.example', 'stun:t.example'] }],
   })
   t.equal(fresh.headers['cache-control'], 'no-store')
+})
+
+onBothLogs(t, 'whose token grants no room any more reads none', async (t, start) => {
+  const { url } = await start(locked())
+  const chat = { chat: ['subscribe'] }
+  const alice = visitor(url, await as('alice', { ...ROOM, ...chat }))
+  const bob = visitor(url, await as('bob'))
+  for (const one of [alice, bob]) await one.join('r')
+  const renew = async (channels: Record<string, string[]>) => {
+    const headers = { 'sluice-session': alice.session, ...(await as('alice', channels)) }
+    return ask(`${url}/v1/sessions/token`, { method: 'POST', headers })
+  }
+  const stream = await alice.stream()
+  await stream.event('stream.live')
+  t.equal((await renew({ 'room:r': ['signal'] })).status, 200)
+  await bob.send('r', { to: 'alice', type: 'x-a', messageId: '1' })
+  await stream.event('signal.x-a')
+  t.equal((await renew(chat)).status, 200)
+  t.match((await stream.event('stream.bye')).json, { reason: 'revoked', reconnect: true })
+
+  const weak = await as('alice', chat)
+  const reopen = (query: string) =>
+    open(`${url}/v1/events?session=${alice.session}&${query}after=${stream.cursor}`, {
+      headers: weak,
+    })
+  t.equal((await reopen('')).status, 403, 'there is nothing else for it')
+  const again = await reopen('channel=chat&')
+  await again.event('stream.live')
+  t.same(again.blocks[0]!.json.channels, ['chat'])
+  t.match(
+    await alice.join('r'),
+    { status: 200, json: { live: false } },
+    'not on a stream that may not have it',
+  )
+  await bob.send('r', { to: 'alice', type: 'x-a', messageId: '2' })
+  t.equal((await renew({ ...ROOM, ...chat })).status, 200)
+  await again.find(({ json }) => json?.data?.messageId === '2')
+  t.equal(again.ended, undefined, 'but there again with the right to it')
+  again.close()
+})
+
+onBothLogs(t, 'a ticket that lists a room reads it while its reader is in', async (t, start) => {
+  const { url } = await start(locked())
+  const token = await as('alice', { ...ROOM, chat: ['subscribe'] })
+  const alice = visitor(url, token)
+  await alice.join('r')
+  const headers = { 'content-type': 'application/json', ...token }
+  const ticketFor = async (...channels: string[]) => {
+    const body = JSON.stringify({ channels })
+    return (await ask(`${url}/v1/tickets`, { method: 'POST', headers, body })).json.ticket
+  }
+  const read = async (ticket: string) => {
+    const stream = await open(`${url}/v1/events?session=${alice.session}&ticket=${ticket}`)
+    await stream.event('stream.live')
+    return stream.blocks.find(({ event }) => event === 'stream.ready')!.json.channels
+  }
+  t.same(await read(await ticketFor('chat')), ['chat'])
+  const { channels } = alice.joined.json
+  t.same(await read(await ticketFor('chat', 'room:r')), ['chat', ...channels])
+  t.same(await read(await ticketFor('room:r')), channels)
+  t.equal(await ticketFor('room:other', 'chat:none'), undefined)
 })
