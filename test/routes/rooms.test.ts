@@ -1,7 +1,8 @@
 /** Rooms over HTTP: who is in, who may do what, and what everybody hears of it. */
 import t from 'tap'
+import { isParticipantId, isRoom } from '../../src/rooms/names.js'
 import { bearer, KEY, locked, mint } from '../http/support/locked.js'
-import { ask } from './support/ask.js'
+import { type Answer, ask } from './support/ask.js'
 import { said, visitor } from './support/rooms.js'
 import { onBothLogs, start, stopRedis } from './support/start.js'
 import { open } from './support/stream.js'
@@ -378,6 +379,11 @@ t.test('names and bodies have their bounds', async (t) => {
   t.equal((await one.join(encodeURIComponent('|'.repeat(100)))).status, 201)
   t.equal((await one.join(`${long}x`)).json.code, 'room_invalid')
   t.equal((await one.join('a:b')).json.code, 'room_invalid')
+  for (const dots of ['.', '..']) {
+    // Nobody could send it in a URL that a browser makes.
+    t.same([isRoom(dots), isParticipantId(dots)], [false, false])
+    t.equal((await one.join('r', { participant: dots })).json.code, 'option_invalid')
+  }
   t.equal((await one.join('r', { participant: 'a:b' })).json.code, 'option_invalid')
   t.equal((await one.join('r', { participant: 'x'.repeat(128) })).status, 201)
   t.equal((await one.request('DELETE', path('r', 'x'.repeat(128)))).status, 204)
@@ -422,7 +428,7 @@ t.test('with each join come links to relays', async (t) => {
   const { url } = await start(t, { iceServers })
   const one = visitor(url)
   const { json, headers } = await one.join('r', { participant: 'alice' })
-  t.match(json, { ttl: 600, iceServers: [{ username: /^\d+:alice$/, credential: /=$/ }] })
+  t.match(json, { ttl: 600, iceServers: [{ username: /^\d+:[\w-]{22}$/, credential: /=$/ }] })
   const { username, credential } = json.iceServers[0]
   t.equal(
     headers.link,
@@ -496,4 +502,31 @@ onBothLogs(t, 'a ticket that lists a room reads it while its reader is in', asyn
   t.same(await read(await ticketFor('chat', 'room:r')), ['chat', ...channels])
   t.same(await read(await ticketFor('room:r')), channels)
   t.equal(await ticketFor('room:other', 'chat:none'), undefined)
+})
+
+t.test('credentials of relays are in the name of whoever gets them', async (t) => {
+  const servers = [{ urls: ['turn:t.example'], secret: 'north' }]
+  const { url } = await start(t, locked({ iceServers: { servers } }))
+  const nameIn = ({ json }: Answer) => json.iceServers[0].username.replace(/^\d+:/, '')
+  const mallory = visitor(url, await as('mallory'))
+  t.equal(nameIn(await mallory.join('r', { participant: 'alice' })), 'mallory')
+  const { url: open } = await start(t, { iceServers: { servers } })
+  const nameless = visitor(open)
+  const name = nameIn(await nameless.join('r', { participant: 'alice' }))
+  t.match(name, /^[\w-]{22}$/)
+  t.equal(nameIn(await nameless.join('r', { participant: 'alice' })), name)
+})
+
+t.test('relays are for whoever may take part in a room', async (t) => {
+  const { url } = await start(t, locked())
+  const statusWith = async (pattern: string) => {
+    const headers = await as('alice', { [pattern]: ['signal'] })
+    return (await ask(`${url}/v1/ice-servers`, { headers })).status
+  }
+  for (const pattern of ['**', '*:*', 'room:**', 'room:*', 'room:a']) {
+    t.equal(await statusWith(pattern), 200, pattern)
+  }
+  for (const pattern of ['*', 'chat:*', 'rooms:**', 'room', 'room:a:*']) {
+    t.equal(await statusWith(pattern), 403, pattern)
+  }
 })
