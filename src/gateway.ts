@@ -28,6 +28,7 @@ import { readUpstreams } from './relay/read-upstreams.js'
 import { createUpstreamClient } from './relay/request.js'
 import { NO_ICE_SERVERS, readIceServers } from './rooms/ice-read.js'
 import { createRooms } from './rooms/rooms.js'
+import { browserClientRoutes } from './routes/browser-client.js'
 import { channelRoutes } from './routes/channels.js'
 import type { RouteContext } from './routes/context.js'
 import { publishRoutes } from './routes/events/publish.js'
@@ -76,6 +77,8 @@ const METHODS = new Map([
   ['/v1/rooms/:room/signals', ['POST']],
   ['/v1/ice-servers', ['GET', 'HEAD']],
   ['/v1/relay/:upstream/*', ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']],
+  ['/client.js', ['GET', 'HEAD']],
+  ['/client.js.map', ['GET', 'HEAD']],
   ['/healthz', ['GET', 'HEAD']],
   ['/readyz', ['GET', 'HEAD']],
 ])
@@ -94,6 +97,7 @@ const ROUTES = [
   roomRoutes,
   signalRoutes,
   healthRoutes,
+  browserClientRoutes,
 ]
 
 /** Clocks that a test sets, so that it needn't wait for the real ones. No option for operators. */

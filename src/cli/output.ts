@@ -1,7 +1,7 @@
 /** Writing for as long as somebody reads, and saying why something failed. */
 import { once } from 'node:events'
 import { GatewayError } from '../client/index.js'
-import { reasonOf } from '../client/subscribe.js'
+import { reasonOf } from '../client/reason.js'
 import { EXIT, type Io } from './command.js'
 import { wayIn } from './credentials.js'
 import { harmless, styleFor } from './style.js'

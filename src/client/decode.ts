@@ -5,13 +5,12 @@
  * Last-Event-ID; the `id` in an envelope is the event's own position and tells doubles.
  */
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
-import type { ControlData } from '../wire/control.js'
-import { rawMembers } from '../wire/json.js'
 import { parsePosition } from '../wire/position.js'
-import type { PresenceState } from '../wire/presence.js'
 import { GatewayError } from './gateway.js'
-import type { Item } from './subscribe.js'
+import type { Item } from './items.js'
 
+/** Control events that a reader is given, `stream.` left out. */
+const CONTROL = /^(?:ready|live|gap|end|expiring|bye|presence)$/
 /** Characters of one SSE block. Beyond it the stream is given up: it isn't the gateway that speaks. */
 const MAX_BLOCK = 2 ** 26
 
@@ -30,10 +29,23 @@ export interface Decoder {
   readonly comment: string | undefined
   /** Channels that have ended so far. */
   readonly ended: number
+  /** Whether the channel was read up to this event, or beyond it. */
+  has(channel: string, id: string): boolean
+  /** The next connection is another stream, from elsewhere. */
+  leave(): void
+  /** A channel that isn't read any more: nothing of it is remembered. */
+  forget(channel: string): void
 }
 
-export function createDecoder(): Decoder {
-  let cursor: string | undefined
+/**
+ * `from`: where to go on. `textOf`: finds an event's data in the text of its envelope; without it the
+ * text is made anew from what was parsed, and a big number in it has lost digits.
+ */
+export function createDecoder(
+  from?: string,
+  textOf?: (envelope: string) => string | undefined,
+): Decoder {
+  let cursor = from
   let retry = 1000
   let heartbeat = 15_000
   let comment: string | undefined
@@ -51,31 +63,23 @@ export function createDecoder(): Decoder {
     return false
   }
 
-  function control(name: string, data: unknown): void {
-    if (name === 'stream.ready') {
-      const ready = data as ControlData['stream.ready']
-      heartbeat = ready.heartbeat
-      items.push({ type: 'ready', ...ready })
-    } else if (name === 'stream.live') {
-      items.push({ type: 'live', ...(data as ControlData['stream.live']) })
-    } else if (name === 'stream.gap') {
-      const gap = data as ControlData['stream.gap']
+  function control(type: string, data: object): void {
+    // Of an event that is newer than this client nobody has to hear.
+    if (!CONTROL.test(type)) return
+    const item = { type, ...data } as Exclude<Item, { type: 'event' }>
+    if (item.type === 'ready') heartbeat = item.heartbeat
+    if (item.type === 'bye') retry = item.retry
+    if (item.type === 'gap') {
       // After a gap the log may be another one: rather an event twice than one taken for a double.
-      newest.delete(gap.channel)
-      ended.delete(gap.channel)
-      items.push({ type: 'gap', ...gap })
-    } else if (name === 'stream.end') {
-      const end = data as ControlData['stream.end']
-      // Said again at each opening; told once.
-      if (!ended.has(end.channel)) items.push({ type: 'end', ...end })
-      ended.add(end.channel)
-    } else if (name === 'stream.expiring') {
-      items.push({ type: 'expiring', ...(data as ControlData['stream.expiring']) })
-    } else if (name === 'stream.bye') {
-      const bye = data as ControlData['stream.bye']
-      retry = bye.retry
-      items.push({ type: 'bye', ...bye })
+      newest.delete(item.channel)
+      ended.delete(item.channel)
     }
+    if (item.type === 'end') {
+      // Said again at each opening; told once.
+      if (ended.has(item.channel)) return
+      ended.add(item.channel)
+    }
+    items.push(item)
   }
 
   function onEvent(block: EventSourceMessage): void {
@@ -84,14 +88,10 @@ export function createDecoder(): Decoder {
     if (block.id) cursor = block.id
     const name = block.event ?? 'message'
     const envelope = JSON.parse(block.data)
-    // By its name alone, an event of whoever may publish would steer the stream. All events have a time,
-    // no control event has.
-    if (name.startsWith('stream.') && envelope.time === undefined) {
-      control(name, envelope)
-      return
-    }
-    if (name === 'presence.state' && envelope.time === undefined) {
-      items.push({ type: 'presence', ...(envelope as PresenceState) })
+    // All events have a time, no control event has: by its name an event of whoever may publish would steer
+    // the stream. Who is present is told of the stream, too: it stands in no channel's log.
+    if (!envelope.time) {
+      control(name.replace(/^stream\.|\.state$/g, ''), envelope)
       return
     }
     if (isDouble(envelope.channel, envelope.id)) return
@@ -103,7 +103,7 @@ export function createDecoder(): Decoder {
       name,
       data: envelope.data,
       get json() {
-        return rawMembers(block.data).get('data') ?? 'null'
+        return textOf?.(block.data) ?? JSON.stringify(envelope.data ?? null)
       },
       sender: envelope.sender,
       time: envelope.time,
@@ -153,6 +153,16 @@ export function createDecoder(): Decoder {
     },
     get ended() {
       return ended.size
+    },
+    has: (channel, id) => (parsePosition(id)?.order ?? 0) <= (newest.get(channel) ?? -1),
+    leave() {
+      cursor = undefined
+      newest.clear()
+      ended.clear()
+    },
+    forget(channel) {
+      newest.delete(channel)
+      ended.delete(channel)
     },
   }
 }

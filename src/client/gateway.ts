@@ -36,7 +36,7 @@ export async function gatewayError(response: Response): Promise<GatewayError> {
   const seconds = Number(response.headers.get('retry-after') ?? 0)
   const retryAfter = seconds > 0 ? seconds * 1000 : 0
   const text = await response.text()
-  if (/^application\/problem\+json\b/.test(response.headers.get('content-type') ?? '')) {
+  if (response.headers.get('content-type')?.includes('problem+json')) {
     try {
       const problem = JSON.parse(text) as Problem
       return new GatewayError(status, `${problem.title}: ${problem.detail}`, problem, retryAfter)

@@ -1,21 +1,31 @@
 /**
- * The client: one subscription that resumes by itself, publishing that happens once, and rooms. Runs in
- * browsers and wherever else there is `fetch`.
+ * The client, for browsers and wherever else there is `fetch`. `connect` keeps one stream alive, by
+ * whatever way gets through, and publishes in order; `joinRoom` keeps calls:
  *
- *     import { publish, subscribe } from 'sluice/client'
+ *     import { connect } from 'sluice/client'
  *
- *     const url = 'http://127.0.0.1:8080'
- *     await publish({ url, channel: 'chat:7', data: { text: 'Hello' } })
- *     for await (const item of subscribe({ url, channels: ['chat:7'], rewind: 20 })) {
- *       if (item.type === 'event') console.log(item.id, item.data)
- *       if (item.type === 'gap') console.log('events are missing:', item.reason)
- *     }
+ *     const client = connect({ url: 'http://127.0.0.1:8080' })
+ *     client.subscribe('chat:7', (event) => console.log(event.id, event.data), { rewind: 20 })
+ *     await client.publish('chat:7', { text: 'Hello' })
+ *
+ * `subscribe` and `publish` are the same for scripts: a reader that is as slow as it likes, and one event.
  */
 export type { PresenceDiff, PresenceMember, PresenceState } from '../wire/presence.js'
+export type { TokenReason } from './caller.js'
+export { connect } from './connect.js'
 export { GatewayError } from './gateway.js'
+export type { EndItem, EventItem, GapItem, Item, Member, PresenceItem } from './items.js'
+export type { ClientState, EndReason } from './machine.js'
+export { OutboxFullError, type Outgoing } from './outbox.js'
+export type { PresenceChange, PresenceListener } from './presence.js'
 export { type PublishOptions, type PublishReceipt, publish } from './publish.js'
-export type { ConnectOptions, LinkEvents, LinkState, PeerLink } from './signaling/link.js'
-export type { EndReason, RoomState } from './signaling/membership.js'
+export type {
+  ConnectOptions as LinkOptions,
+  LinkEvents,
+  LinkState,
+  PeerLink,
+} from './signaling/link.js'
+export type { EndReason as RoomEndReason, RoomState } from './signaling/membership.js'
 export type { Quality } from './signaling/quality.js'
 export type {
   LeaveReason,
@@ -28,12 +38,20 @@ export type {
 export { joinRoom } from './signaling/room.js'
 export type { Peer } from './signaling/roster.js'
 export type { JoinOptions, Room, RoomChange, RoomEvents } from './signaling/types.js'
-export {
-  type EventItem,
-  type Item,
-  type State,
-  type SubscribeOptions,
-  subscribe,
-} from './subscribe.js'
+export { type State, type SubscribeOptions, subscribe } from './subscribe.js'
 export type { Timer } from './timing.js'
 export type { Token } from './token.js'
+export type {
+  AnyEvents,
+  ChannelOf,
+  Client,
+  ClientEvent,
+  ConnectOptions,
+  EventMap,
+  EventOf,
+  HistoryOptions,
+  HistoryPage,
+  Presence,
+  SubscribeOptions as ReadOptions,
+  Subscription,
+} from './types.js'

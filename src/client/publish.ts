@@ -1,5 +1,6 @@
 /** One event to the gateway, once. */
 import { GatewayError, gatewayError, resourceUrl } from './gateway.js'
+import { createSecret } from './secret.js'
 import { backoff, pause, systemTimer, type Timer } from './timing.js'
 import { createHeaders, type Token } from './token.js'
 
@@ -47,7 +48,7 @@ export interface PublishReceipt {
 export async function publish(options: PublishOptions): Promise<PublishReceipt> {
   const { channel, signal, timer = systemTimer, random = Math.random } = options
   if (typeof channel !== 'string') throw new TypeError('name the channel: {channel: "…"}')
-  const { key = crypto.randomUUID(), ephemeral = false, attempts = 6 } = options
+  const { key = createSecret(), ephemeral = false, attempts = 6 } = options
   const body = options.json ?? JSON.stringify(options.data)
   if (body === undefined) throw new TypeError('the data of an event must be a JSON value')
   const headersNow = createHeaders(options.headers, options.token)

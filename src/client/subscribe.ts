@@ -1,42 +1,11 @@
 /** A subscription that outlives its connections. */
-import type { ControlData } from '../wire/control.js'
-import type { PresenceState } from '../wire/presence.js'
+import { rawMembers } from '../wire/json.js'
 import { createDecoder } from './decode.js'
 import { GatewayError, gatewayError, resourceUrl } from './gateway.js'
+import type { Item } from './items.js'
+import { reasonOf } from './reason.js'
 import { backoff, pause, systemTimer, type Timer } from './timing.js'
 import { createHeaders, type Token } from './token.js'
-
-/** An event of a channel. */
-export interface EventItem {
-  readonly type: 'event'
-  /** Its position, `<ms>-<n>`; undefined for an ephemeral event. */
-  readonly id: string | undefined
-  readonly channel: string
-  /** Default `message`. */
-  readonly name: string
-  /** Parsed. */
-  readonly data: unknown
-  /** The same as the JSON text that its publisher sent: big numbers survive in it. */
-  readonly json: string
-  /** Who published it, as far as the gateway knows. */
-  readonly sender: string | undefined
-  /** Milliseconds since the epoch. */
-  readonly time: number
-  /** Where the stream stands after it: kept, and given as `after`, it goes on from here. */
-  readonly cursor: string | undefined
-}
-
-/** What a subscription gives. `gap`: events may be missing here, and the server says so. */
-export type Item =
-  | EventItem
-  | ({ readonly type: 'ready' } & ControlData['stream.ready'])
-  | ({ readonly type: 'live' } & ControlData['stream.live'])
-  | ({ readonly type: 'gap' } & ControlData['stream.gap'])
-  | ({ readonly type: 'end' } & ControlData['stream.end'])
-  /** Who is present; `presence.diff` comes as an event. */
-  | ({ readonly type: 'presence' } & PresenceState)
-  | ({ readonly type: 'expiring' } & ControlData['stream.expiring'])
-  | ({ readonly type: 'bye' } & ControlData['stream.bye'])
 
 /** How the connection fares. */
 export type State =
@@ -99,7 +68,7 @@ export async function* subscribe(options: SubscribeOptions): AsyncGenerator<Item
   const headersNow = createHeaders(options.headers, options.token)
   const ask = createAsk(options, channels)
 
-  const decoder = createDecoder()
+  const decoder = createDecoder(undefined, (envelope) => rawMembers(envelope).get('data'))
   let failures = 0
   /** Every channel has ended since the last request: the next answer is likely 204. */
   let complete = false
@@ -215,10 +184,4 @@ function createLink(signal: AbortSignal | undefined, timer: Timer) {
     },
   }
   return link
-}
-
-/** fetch says "fetch failed"; what failed is in its cause, at times in a list of causes. */
-export function reasonOf(error: unknown): string {
-  const { cause } = error as { cause?: { message?: string; code?: string } }
-  return cause?.message || cause?.code || (error as Error).message
 }

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Browser } from 'playwright-core'
 import t, { type Test } from 'tap'
+import { start } from '../routes/support/start.js'
 import { type PageServer, startBrowser } from '../support/browser.js'
 import { startClientPages } from '../support/client-page.js'
 import { type Relay, startRelay } from '../support/coturn.js'
@@ -81,15 +82,20 @@ async function stage(t: Test, options = ''): Promise<Stage> {
     budget: () => undefined,
   })
   t.teardown(() => cutter.stop())
+  return { callers: await meet(t, [cutter.url, nginx.url], options), cutter }
+}
+
+/** In a room of their own, each by an address of its own. */
+async function meet(t: Test, gateways: readonly [string, string], options = '') {
   const room = `room-${++rooms}`
   const address = (gateway: string) =>
     `${pages.origin}/?gateway=${encodeURIComponent(gateway)}&room=${room}${options}`
   const callers = [
-    await openCaller(t, browser, address(cutter.url)),
-    await openCaller(t, browser, address(nginx.url)),
+    await openCaller(t, browser, address(gateways[0])),
+    await openCaller(t, browser, address(gateways[1])),
   ] as const
   await settle(callers, 'at first')
-  return { callers, cutter }
+  return callers
 }
 
 t.test('two pages see each other, and what one says the other hears', async (t) => {
@@ -100,10 +106,10 @@ t.test('two pages see each other, and what one says the other hears', async (t) 
     t.strictSame(await page.evaluate(() => call.errors), [])
     t.strictSame(complaints, [])
   }
-  const polite = await Promise.all(
+  const [one, other] = await Promise.all(
     callers.map(({ page }) => page.evaluate(() => call.room.peers[0]!.polite)),
   )
-  t.strictSame(polite, [false, true], 'who came later gives way')
+  t.not(one, other, 'exactly one gives way')
 })
 
 t.test('through a relay alone, with credentials that the gateway gave out', async (t) => {
@@ -149,6 +155,38 @@ t.test('both offer at once a hundred times, one is cut off fifty times in betwee
   }
 })
 
+t.test('who has nothing to send is sent to; two such don’t ask each other for ever', async (t) => {
+  const { callers } = await stage(t)
+  const again = (streams: boolean) => {
+    const { id } = call.room.peers[0]!
+    call.room.connect(id).close()
+    const media = (document.querySelector('video') as HTMLVideoElement).srcObject as MediaStream
+    call.link = call.room.connect(id, streams ? { streams: [media] } : {})
+  }
+  const [one, other] = callers
+  await one.page.evaluate(again, true)
+  await other.page.evaluate(again, false)
+  await settle(callers, 'one way')
+  await one.page.evaluate(again, false)
+  const asked = callers.map(({ page }) => page.evaluate(() => call.signals))
+  await other.page.evaluate(again, false)
+  await one.page.waitForFunction(() => call.link.state === 'connecting')
+  // What they would say to each other they would have said by then.
+  for (const { page } of callers) {
+    await page.evaluate(async () => {
+      for (let n = 0; n < 5; n++) await call.room.update({ data: { n } })
+    })
+  }
+  const [before, after] = await Promise.all([
+    Promise.all(asked),
+    Promise.all(callers.map(({ page }) => page.evaluate(() => call.signals))),
+  ])
+  t.ok(
+    after.every((count, i) => count - before[i]! < 8),
+    `${before} → ${after}`,
+  )
+})
+
 t.test('a page that is reloaded is called again', async (t) => {
   const { callers } = await stage(t)
   for (const { page } of callers) {
@@ -163,6 +201,27 @@ t.test('a page that is reloaded is called again', async (t) => {
     await settle(callers, 'after a reload')
     await talk(callers, 'back again')
   }
+})
+
+t.test('a page that was cut off for too long joins anew, and is called again', async (t) => {
+  const { url } = await start(t, { presenceGraceMs: 1000 }, { members: { leaseMs: 3000 } })
+  let down = false
+  const cutter = await startCutter({
+    target: () => (down ? 1 : Number(new URL(url).port)),
+    random: seeded(7),
+    budget: () => undefined,
+  })
+  t.teardown(() => cutter.stop())
+  const callers = await meet(t, [cutter.url, url])
+  const [lost, other] = callers
+  down = true
+  cutter.cutAll()
+  await other.page.waitForFunction(() => call.room.peers.length === 0)
+  down = false
+  await other.page.waitForFunction(() => call.room.peers.length === 1)
+  await settle(callers, 'after a long absence')
+  await talk(callers, 'back again')
+  t.strictSame(lost.complaints, [])
 })
 
 t.test('a gateway that is killed while they negotiate takes no call with it', async (t) => {

@@ -1,11 +1,15 @@
 /** `npm run demo:call` as two people see it: in a real Chromium, at a desk and on a phone. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import t, { type Test } from 'tap'
 import { startBrowser } from '../support/browser.js'
+import { certificate } from '../support/certificate.js'
 import { CALL_ARGS } from './support/call.js'
 
 const PROGRAM = fileURLToPath(new URL('../../demo/call/main.mjs', import.meta.url))
@@ -28,14 +32,14 @@ t.teardown(async () => {
 // A browser's start and its encoders, on a machine that does other things too.
 t.setTimeout(180_000)
 
-async function startDemo() {
+async function startDemo(...args: readonly string[]) {
   // The kernel ends it with us, also where we are killed and no handler of ours runs.
-  const command = ['--pdeathsig', 'KILL', process.execPath, PROGRAM, '--port', '0']
+  const command = ['--pdeathsig', 'KILL', process.execPath, PROGRAM, '--port', '0', ...args]
   const child = spawn('setpriv', command, { stdio: ['ignore', 'pipe', 'inherit'] })
   const exited = once(child, 'exit')
   let url: string | undefined
   for await (const line of createInterface({ input: child.stdout })) {
-    url = /http:\S+/.exec(line)?.[0]
+    url = /https?:\S+/.exec(line)?.[0]
     if (url !== undefined) break
   }
   if (url === undefined) throw new Error('the demo ended')
@@ -52,14 +56,20 @@ let rooms = 0
 const newRoom = () => `room-${++rooms}`
 
 /** Somebody who joins. `errors`: what the console complains of. */
-async function visit(t: Test, name: string, room: string, options: BrowserContextOptions = {}) {
+async function visit(
+  t: Test,
+  name: string,
+  room: string,
+  options: BrowserContextOptions = {},
+  url = demo.url,
+) {
   const context = await browser.newContext(options)
   t.teardown(() => context.close())
   const page = await context.newPage()
   const errors: string[] = []
   page.on('console', (message) => message.type() === 'error' && errors.push(message.text()))
   page.on('pageerror', (error) => errors.push(String(error)))
-  await page.goto(`${demo.url}/#room=${room}`)
+  await page.goto(`${url}/#room=${room}`)
   await page.getByLabel('Your name').fill(name)
   await page.keyboard.press('Enter')
   await page.waitForSelector('[data-view=call]')
@@ -190,6 +200,21 @@ t.test('whoever has no camera sends a drawing', async (t) => {
     const video = document.querySelector<HTMLVideoElement>('.tile:not(.own) video')
     return (video?.getVideoPlaybackQuality().totalVideoFrames ?? 0) > 5
   })
+})
+
+t.test('with a certificate it is there for others, by HTTPS', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'sluice-demo-'))
+  t.teardown(() => rm(directory, { recursive: true }))
+  const { cert, key } = await certificate(directory)
+  const own = await startDemo('--host', '0.0.0.0', '--cert', cert, '--key', key)
+  t.teardown(() => own.stop())
+  t.match(own.url, /^https:/)
+  const url = own.url.replace('0.0.0.0', 'localhost')
+  const trusting = { ignoreHTTPSErrors: true }
+  const ada = await visit(t, 'Ada', 'room', trusting, url)
+  const grace = await visit(t, 'Grace', 'room', trusting, url)
+  await Promise.all([connected(ada.page), connected(grace.page)])
+  t.strictSame([...ada.errors, ...grace.errors], [])
 })
 
 t.test('the demo ends when it is told to', async (t) => {

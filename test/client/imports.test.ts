@@ -12,7 +12,7 @@ t.test(
       for (const [, from] of text.matchAll(/^(?:import|export|\}).* from '([^']+)'$/gm)) {
         t.match(
           from,
-          /^(\.\/|\.\.\/[\w-]+\.js$|(\.\.\/)+wire\/|eventsource-parser$)/,
+          /^(\.\/|(\.\.\/)+wire\/|\.\.\/[\w-]+\.js$|eventsource-parser$)/,
           `${name}: ${from}`,
         )
       }

@@ -130,7 +130,8 @@ export function createLink(options: LinkOptions): DrivenLink {
 
   // ── one RTCPeerConnection after the other ──
 
-  function begin(): void {
+  /** `met`: the peer has made an offer, or wants one. Asking them for one would go on for ever. */
+  function begin(met = false): void {
     end()
     if (peer === undefined || state === 'closed') return
     const pc = options.createConnection()
@@ -156,9 +157,8 @@ export function createLink(options: LinkOptions): DrivenLink {
       emitter.emit('channel', channel)
     }
     // Whoever has nothing to offer asks for an offer.
-    if (pc.getTransceivers().length === 0 && channels.size === 0) {
-      send('restart', { connection: made.id })
-    }
+    const offers = pc.getTransceivers().length > 0 || channels.size > 0
+    if (!offers && !met) send('restart', { connection: made.id })
   }
 
   function end(): void {
@@ -173,7 +173,7 @@ export function createLink(options: LinkOptions): DrivenLink {
   function fault(of: Negotiation, error: Error): void {
     if (of !== negotiation) return
     emitter.emit('error', error)
-    later(backoff(0, failures++, random), begin)
+    later(backoff(0, failures++, random), () => begin())
   }
 
   function follow(of: Negotiation): void {
@@ -215,11 +215,11 @@ export function createLink(options: LinkOptions): DrivenLink {
   }
 
   function restart(): void {
-    inTurn(peer?.incarnation, renew)
+    inTurn(peer?.incarnation, () => renew())
   }
 
-  async function renew(): Promise<void> {
-    if (negotiation?.remote === undefined) begin()
+  async function renew(met = false): Promise<void> {
+    if (negotiation?.remote === undefined) begin(met)
     else await negotiation.restart()
   }
 
@@ -237,17 +237,17 @@ export function createLink(options: LinkOptions): DrivenLink {
       // A first offer that has to give way. Taking it back would do by the standard, but in Chromium
       // (156) every tenth connection or so then never gathers a candidate.
       const first = remote === undefined && negotiation?.offering === true && peer?.polite
-      if (foreign || first || negotiation === undefined) begin()
+      if (foreign || first || negotiation === undefined) begin(true)
       await negotiation?.takeOffer(message)
       expectConnection()
     } else if (type === 'answer') {
       if (to === negotiation?.id) await negotiation?.takeAnswer(message)
       expectConnection()
     } else if (type === 'candidates') await negotiation?.takeCandidates(message)
-    else if (type === 'restart') await renew()
+    else if (type === 'restart') await renew(true)
     else if (type === 'bye') {
-      const remote = negotiation?.remote
-      if (remote !== undefined && remote !== connection) return
+      // Of a link before this one; what is offered now they haven't heard yet.
+      if (connection !== negotiation?.remote && to !== negotiation?.id) return
       end()
       become('waiting')
     }
@@ -287,9 +287,9 @@ export function createLink(options: LinkOptions): DrivenLink {
     quality: async () => negotiation && measure(negotiation.pc),
     restart,
     close() {
-      const id = negotiation?.id
+      const { id, remote, heard } = negotiation ?? {}
       dispose()
-      if (id !== undefined) send('bye', { connection: id })
+      if (id !== undefined) send('bye', { connection: id, to: remote ?? heard })
     },
     arrive(now) {
       const same = peer?.incarnation === now.incarnation

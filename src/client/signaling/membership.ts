@@ -4,7 +4,8 @@
  */
 import { parsePosition } from '../../wire/position.js'
 import { GatewayError } from '../gateway.js'
-import { type Item, type State, subscribe } from '../subscribe.js'
+import type { Item } from '../items.js'
+import { type State, subscribe } from '../subscribe.js'
 import { backoff, pause, type Timer, within } from '../timing.js'
 import type { Token } from '../token.js'
 import type { Joined, LeaveReason, Resources } from './resources.js'
@@ -84,6 +85,8 @@ export function createMembership(options: MembershipOptions): Membership {
         const ask = (abort: AbortSignal) => resources.join(options.wish(), abort)
         joined = await within(PATIENCE, timer, signal, ask)
         options.onJoined(joined)
+        // There is a gateway again: its stream needn't wait any longer.
+        wakeUp()
         return
       } catch (error) {
         signal.throwIfAborted()
@@ -204,6 +207,7 @@ export function createMembership(options: MembershipOptions): Membership {
     },
     expel,
     async doubt() {
+      if (joining !== undefined) return
       try {
         const { participants } = await resources.read(over.signal)
         const { id, incarnation } = joined!.participant

@@ -9,6 +9,8 @@
  *     offer       {description, connection, to?, offer}   to: the connection that it goes on with
  *     answer      {description, connection, to, offer}    offer: which one it answers
  *     candidates  {candidates, connection, ufrag}
+ *     restart     {connection}                            offer again, please
+ *     bye         {connection, to?}                       to: the connection that it leaves, as far as it knows
  */
 import { type CandidateBatch, createHeldCandidates, ufragsOf } from './candidates.js'
 
@@ -30,6 +32,8 @@ export interface Negotiation {
   readonly id: string
   /** The peer's connection that this one is bound to, once an offer was answered. */
   readonly remote: string | undefined
+  /** The peer's connection whose offer was looked at last, answered or not. */
+  readonly heard: string | undefined
   /** Both sides are offering: an offer that comes now collides with ours. */
   readonly offering: boolean
   takeOffer(offer: Offer): Promise<void>
@@ -56,6 +60,7 @@ export function createNegotiation(options: NegotiationOptions): Negotiation {
   const id = randomId()
   const held = createHeldCandidates()
   let remote: string | undefined
+  let heard: string | undefined
   let makingOffer = false
   /** Our newest offer. */
   let offered: string | undefined
@@ -117,11 +122,15 @@ export function createNegotiation(options: NegotiationOptions): Negotiation {
     get remote() {
       return remote
     },
+    get heard() {
+      return heard
+    },
     get offering() {
       return makingOffer || pc.signalingState !== 'stable'
     },
     takeOffer: (message) =>
       attempt(async () => {
+        heard = message.connection
         // Its candidates wait for a description that never comes, and are dropped with the next one.
         if (!polite && (makingOffer || pc.signalingState !== 'stable')) return
         await pc.setRemoteDescription(message.description)

@@ -43,7 +43,7 @@ export interface OutboxOptions {
   ) => Promise<{ readonly results: readonly SignalResult[] }>
   readonly onResult: (signal: OutgoingSignal, result: SignalResult) => void
   /** These can't be sent, and sending them again could not help. */
-  readonly onRefused: (signals: readonly OutgoingSignal[], error: Error) => void
+  readonly onRefused: (signals: readonly OutgoingSignal[], error: GatewayError) => void
   readonly timer: Timer
   readonly random: () => number
 }

@@ -1,5 +1,5 @@
 /** What an application sees of a room. */
-import type { EventItem, Item } from '../subscribe.js'
+import type { EventItem, Item } from '../items.js'
 import type { Timer } from '../timing.js'
 import type { Token } from '../token.js'
 import type { Listeners } from './emitter.js'

@@ -22,7 +22,7 @@ export const CALL_SCRIPT = `
 
   const wish = new URLSearchParams(location.search)
   const media = await navigator.mediaDevices.getUserMedia({ audio: true, video: { width: 320, height: 180 } })
-  const call = { messages: [], errors: [], collisions: 0 }
+  const call = { messages: [], errors: [], collisions: 0, signals: 0 }
   globalThis.call = call
 
   class Counting extends RTCPeerConnection {
@@ -38,6 +38,7 @@ export const CALL_SCRIPT = `
 
   // Candidates are on their way: whoever wants to cut may do so now.
   async function fetchWithCuts(url, init) {
+    if (String(url).endsWith('/signals')) call.signals++
     const trickles = String(url).endsWith('/signals') && String(init.body).includes('"type":"candidates"')
     if (!trickles || !globalThis.onTrickle) return fetch(url, init)
     const sent = fetch(url, init)
@@ -53,6 +54,7 @@ export const CALL_SCRIPT = `
     RTCPeerConnection: Counting,
     fetch: fetchWithCuts,
     // Waits for the next try are a tenth as long as they are for people; patience is not.
+    random: () => Math.random() / 2,
     timer(ms, task) {
       const id = setTimeout(task, ms < 9000 ? ms / 10 : ms)
       return () => clearTimeout(id)
@@ -93,10 +95,13 @@ export const CALL_SCRIPT = `
 export interface Call {
   readonly room: {
     readonly state: { readonly state: string }
+    connect(peer: string, options?: { streams?: MediaStream[] }): Call['link'] & { close(): void }
+    update(change: { data: object }): Promise<unknown>
     readonly self: { readonly id: string }
     readonly peers: readonly { readonly id: string; readonly polite: boolean }[]
   }
-  readonly link: {
+  link: {
+    readonly state: string
     restart(): void
     channel(label: string): RTCDataChannel
     quality(): Promise<{ readonly relayed: boolean }>
@@ -104,6 +109,8 @@ export interface Call {
   readonly messages: readonly string[]
   readonly errors: readonly string[]
   readonly collisions: number
+  /** Requests with signals. */
+  readonly signals: number
   /** User fragments of this side and of the other; undefined where something is under way. */
   settled(): readonly [own: string, theirs: string] | undefined
   frames(): Promise<number>

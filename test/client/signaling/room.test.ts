@@ -28,7 +28,8 @@ async function member(t: Test, options: JoinOptions): Promise<Member> {
     const id = setTimeout(task, ms < 9000 ? ms / 10 : ms)
     return () => clearTimeout(id)
   }
-  const room = await joinRoom({ timer, ...options })
+  const random = () => Math.random() / 2
+  const room = await joinRoom({ timer, random, ...options })
   t.teardown(() => room.leave().catch(() => {}))
   const names = ['state', 'joined', 'updated', 'left', 'self', 'room', 'signal', 'mute'] as const
   const told: { name: string; event: unknown }[] = []

@@ -1,0 +1,53 @@
+/** What a channel holds, page by page, in the frames that its stream would have brought. */
+import type { Caller } from './caller.js'
+import { createDecoder } from './decode.js'
+import { GatewayError, gatewayError } from './gateway.js'
+import type { EndItem, EventItem, GapItem } from './items.js'
+
+/** What is told of a channel. */
+export type Told = EventItem | GapItem | EndItem
+
+/** Where reading begins. */
+export type Place = { readonly after: string } | { readonly rewind: string | number }
+
+export interface Page {
+  readonly items: readonly Told[]
+  /** The `after` of the next page; undefined where this one was empty and the channel is at its end. */
+  readonly cursor: string | undefined
+  readonly more: boolean
+}
+
+/** Of one channel, or several. Throws a GatewayError or a network error. */
+export async function readPage(
+  caller: Caller,
+  channels: readonly string[],
+  place: Place,
+  limit: number,
+  signal?: AbortSignal,
+): Promise<Page> {
+  const [from] = Object.entries(place)
+  const response = await caller.open('events', {
+    query: [
+      ...channels.map((it): [string, string] => ['channel', it]),
+      [from![0], String(from![1])],
+      ...Object.entries({ mode: 'poll', wait: '0', limit: String(limit) }),
+    ],
+    headers: { accept: 'text/event-stream' },
+    ...(signal && { signal }),
+  })
+  const cursor = 'after' in place && place.after !== 'earliest' ? place.after : undefined
+  if (response.status === 204) return { items: [], cursor, more: false }
+  if (response.status !== 200) throw await gatewayError(response)
+  const decoder = createDecoder(cursor)
+  const items = decoder.feed(new TextEncoder().encode(await response.text()))
+  const whole = items.some(({ type }) => type === 'live')
+  // Overloaded, or not the gateway at all: an answer has its end, or says that there is more.
+  if (!whole && decoder.retry !== 0) {
+    throw new GatewayError(503, decoder.comment ?? 'the answer is cut', undefined, decoder.retry)
+  }
+  return { items: items.filter(isTold), cursor: decoder.cursor, more: !whole }
+}
+
+export function isTold(item: { readonly type: string }): item is Told {
+  return item.type === 'event' || item.type === 'gap' || item.type === 'end'
+}

@@ -1,0 +1,170 @@
+/**
+ * Publishing in order, once. What can't be sent waits, up to a bound; what was sent without an answer
+ * is sent again under the same key, which the gateway knows for five minutes.
+ */
+import { type Caller, isFinal } from './caller.js'
+import type { GatewayError } from './gateway.js'
+import { backoff } from './pace.js'
+import type { PublishReceipt } from './publish.js'
+import { createSecret } from './secret.js'
+import { pause, type Timer } from './timing.js'
+
+/** Events that may wait, and characters of their JSON. */
+export const MAX_WAITING = 1000
+const MAX_CHARACTERS = 4 * 2 ** 20
+/** In one request. */
+const BATCH = 100
+const BATCH_CHARACTERS = 512 * 1024
+/** Milliseconds after which a request counts as lost. */
+const PATIENCE_MS = 15_000
+
+export interface Outgoing {
+  /** Default `message`. */
+  readonly name?: string | undefined
+  /** Idempotency key. Default: a random one. */
+  readonly key?: string | undefined
+  /** For readers that are live now only: not stored, tried once, ahead of what waits. Default false. */
+  readonly ephemeral?: boolean | undefined
+}
+
+/** So much waits already that this event is not taken. */
+export class OutboxFullError extends Error {
+  override readonly name = 'OutboxFullError'
+}
+
+export interface Outbox {
+  publish(channel: string, data: unknown, options?: Outgoing): Promise<PublishReceipt>
+  /** Events that wait or are on their way. */
+  readonly waiting: number
+  /** The network is back: no reason to wait any longer. */
+  hurry(): void
+  close(): void
+}
+
+export interface OutboxOptions {
+  readonly caller: Caller
+  readonly timer: Timer
+  readonly random: () => number
+  readonly online: () => boolean
+  readonly onReceipt: (receipt: PublishReceipt) => void
+}
+
+interface Entry {
+  readonly json: string
+  readonly channel: string
+  readonly resolve: (receipt: PublishReceipt) => void
+  readonly reject: (error: Error) => void
+}
+
+export function createOutbox(options: OutboxOptions): Outbox {
+  const { caller, timer, random } = options
+  let queue: Entry[] = []
+  let characters = 0
+  let sending = false
+  let closed = false
+  /** In one request; one, where a batch was refused without a word which of its events it was. */
+  let most = BATCH
+  let nap = new AbortController()
+
+  function publish(channel: string, data: unknown, outgoing: Outgoing = {}) {
+    const promise = new Promise<PublishReceipt>((resolve, reject) => {
+      if (closed) throw new Error('the client is closed')
+      const { name, ephemeral, key = ephemeral ? undefined : createSecret() } = outgoing
+      const text = JSON.stringify(data)
+      if (text === undefined) throw new TypeError('the data of an event must be a JSON value')
+      const json = `${JSON.stringify({ channel, name, key, ephemeral }).slice(0, -1)},"data":${text}}`
+      if (ephemeral) {
+        const sent = caller.ask('events', { method: 'POST', body: json })
+        return resolve(sent.then(() => ({ channel, duplicate: false })))
+      }
+      if (queue.length >= MAX_WAITING || characters + json.length > MAX_CHARACTERS) {
+        throw new OutboxFullError(`${queue.length} events wait already`)
+      }
+      queue.push({ json, channel, resolve, reject })
+      characters += json.length
+      if (!sending) void send()
+    })
+    // Whoever doesn't wait for the answer doesn't want to hear of it by an unhandled rejection either.
+    promise.catch(() => {})
+    return promise
+  }
+
+  async function send(): Promise<void> {
+    sending = true
+    // Together with what is published in the same breath.
+    await Promise.resolve()
+    let failures = 0
+    while (queue.length > 0 && !closed) {
+      if (!options.online()) await sleep(PATIENCE_MS)
+      const batch = nextBatch()
+      const late = new AbortController()
+      const cancel = timer(PATIENCE_MS, () => late.abort())
+      try {
+        const body = `[${batch.map(({ json }) => json).join(',')}]`
+        const request = { method: 'POST', body, signal: late.signal } as const
+        const response = await caller.ask('events', request)
+        const receipts = (await response.json()) as PublishReceipt[]
+        failures = 0
+        remove(batch)
+        batch.forEach(({ resolve }, i) => {
+          options.onReceipt(receipts[i]!)
+          resolve(receipts[i]!)
+        })
+      } catch (error) {
+        if (closed) break
+        if (isFinal(error, caller)) refuse(batch, error as GatewayError)
+        else {
+          const asked = (error as Partial<GatewayError>).retryAfter ?? 0
+          await sleep(backoff(asked, failures++, random))
+        }
+      } finally {
+        cancel()
+      }
+    }
+    sending = false
+    most = BATCH
+  }
+
+  function nextBatch(): Entry[] {
+    let size = 0
+    const end = queue.findIndex(({ json }, i) => {
+      size += json.length
+      return i === most || (i > 0 && size > BATCH_CHARACTERS)
+    })
+    return end === -1 ? [...queue] : queue.slice(0, end)
+  }
+
+  /** Nothing of the batch was taken. The one that is wrong goes, the others are sent without it. */
+  function refuse(batch: readonly Entry[], error: GatewayError): void {
+    const item = (error.problem as { readonly item?: number } | undefined)?.item
+    const wrong = batch.length === 1 ? batch[0] : batch[item ?? -1]
+    most = wrong === undefined ? 1 : BATCH
+    if (wrong === undefined) return
+    remove([wrong])
+    wrong.reject(error)
+  }
+
+  function remove(entries: readonly Entry[]): void {
+    const gone = new Set(entries)
+    queue = queue.filter((entry) => !gone.has(entry))
+    for (const { json } of entries) characters -= json.length
+  }
+
+  async function sleep(ms: number): Promise<void> {
+    nap = new AbortController()
+    await pause(ms, timer, nap.signal)
+  }
+
+  return {
+    publish,
+    get waiting() {
+      return queue.length
+    },
+    hurry: () => nap.abort(),
+    close() {
+      closed = true
+      nap.abort()
+      for (const { reject } of queue.splice(0)) reject(new Error('the client is closed'))
+    },
+  }
+}
