@@ -6,6 +6,7 @@ import { EXPIRING_MS } from '../limits.js'
 import type { Identity } from './identity.js'
 import { mayRead } from './reading.js'
 import type { Revocations } from './revocations.js'
+import type { Rights } from './rights.js'
 
 /** Why it is over. */
 export type EndReason = 'token_expired' | 'revoked'
@@ -18,6 +19,10 @@ export interface Member {
   /** What it reads or writes. */
   readonly channels: readonly string[]
   readonly does: 'subscribe' | 'publish' | 'generate'
+  /** Whether rights bear what else it reads. Default: there is nothing else. */
+  bears?(rights: Rights): boolean
+  /** It goes on with a fresh identity. */
+  renewed?(identity: Identity): void
   /** Called once at the most. `again`: coming back makes sense, with another token if need be. */
   end(reason: EndReason, again: boolean): void
   /** The identity ends in a moment, at `expires` (ms since the epoch). */
@@ -77,12 +82,13 @@ export function createAudience(revocations: Revocations, now: () => number): Aud
         const { rights } = identity
         const may = (it: string) =>
           does === 'subscribe' ? mayRead(rights, it) : rights.may(does, it)
-        if (!channels.every(may)) {
+        if (!channels.every(may) || member.bears?.(rights) === false) {
           end(member, 'revoked', true)
           continue
         }
         member.identity = identity
         warned.delete(member)
+        member.renewed?.(identity)
       }
       judge(own)
       return own.length > 0

@@ -23,6 +23,8 @@ export interface Rights {
   mayEverywhere(verb: Verb): boolean
   /** Whether it is granted on any channel at all. */
   mayAnywhere(verb: Verb): boolean
+  /** Whether it is granted on any channel `kind:…` of two segments. */
+  mayOnAny(verb: Verb, kind: string): boolean
   /** What means the same without the subject, to be kept with a ticket. */
   readonly claim: RightsClaim
 }
@@ -37,6 +39,7 @@ export const ALL_RIGHTS: Rights = {
   limitsHistory: false,
   mayEverywhere: () => true,
   mayAnywhere: () => true,
+  mayOnAny: () => true,
   claim: { channels: { '**': VERBS.filter((verb) => verb !== 'history') } },
 }
 
@@ -75,6 +78,11 @@ export function narrowed(
   return rightsOf(grants)
 }
 
+function fitsSome(pattern: string, kind: string): boolean {
+  const [first, ...more] = pattern.split(':')
+  return first === '**' || (more.length === 1 && (first === '*' || first === kind))
+}
+
 function rightsOf(grants: ReadonlyMap<string, Grant>): Rights {
   const find = finder(grants)
   const known = new Map<string, Grant>()
@@ -100,6 +108,8 @@ function rightsOf(grants: ReadonlyMap<string, Grant>): Rights {
     limitsHistory: [...grants.values()].some((it) => (it.verbs & reads) !== 0 && it.since !== 0),
     mayEverywhere: (verb) => (everywhere.verbs & BIT[verb]) !== 0,
     mayAnywhere: (verb) => [...grants.values()].some((it) => (it.verbs & BIT[verb]) !== 0),
+    mayOnAny: (verb, kind) =>
+      [...grants].some(([pattern, it]) => (it.verbs & BIT[verb]) !== 0 && fitsSome(pattern, kind)),
     claim: {
       channels: Object.fromEntries([...grants].map(([pattern, it]) => [pattern, wordsOf(it)])),
     },

@@ -63,6 +63,8 @@ const TICKET_BYTES = 32
 /** ms that a ticket is known after its end: so long a reader is told that it has expired. */
 const AFTERWARDS_MS = 3_600_000
 const MAX_MS = 2 ** 41
+/** What a channel of a ticket is listed for: one whose fresh token has less isn't the ticket's any more. */
+const STILL = ['subscribe', 'signal'] as const
 
 export function createTickets(
   shared: Shared,
@@ -130,7 +132,9 @@ export function createTickets(
       const rights = kept.named
         ? narrowed(
             own.rights,
-            channelsOf(own).filter((it) => fresh.rights.may('subscribe', it)),
+            Object.keys(own.rights.claim.channels ?? {}).filter((it) =>
+              STILL.every((verb) => !own.rights.may(verb, it) || fresh.rights.may(verb, it)),
+            ),
             VERBS,
           )
         : own.rights
@@ -144,4 +148,6 @@ export function createTickets(
   }
 }
 
-const channelsOf = ({ rights }: Identity) => Object.keys(rights.claim.channels ?? {})
+/** Those that are read by their names. */
+const channelsOf = ({ rights }: Identity) =>
+  Object.keys(rights.claim.channels ?? {}).filter((it) => rights.may('subscribe', it))

@@ -99,6 +99,12 @@ export interface Applied {
 
 export interface Renewal extends Lease {
   readonly name: string
+  /**
+   * Who says so. Whoever says of a member that it is here has it from then on, and that it is away counts
+   * from nobody else: a connection that was replaced through another gateway ends after its successor is
+   * there. Default: of one that is here nothing but that, and the word of one that is away counts anyway.
+   */
+  readonly by?: string
 }
 
 /** A member of a document. */

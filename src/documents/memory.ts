@@ -22,6 +22,8 @@ interface Held {
 interface Lease {
   readonly until: number
   readonly away: boolean
+  /** Who has it. */
+  readonly by: string | undefined
   /** When it is found by whoever looks: at its end, or later where somebody has found it already. */
   found: number
 }
@@ -75,7 +77,7 @@ export function createMemoryDocuments(
     for (const { member, ms, away = false } of leases) {
       held.leases.delete(member)
       const until = now() + ms
-      if (ms > 0) held.leases.set(member, { until, away, found: until })
+      if (ms > 0) held.leases.set(member, { until, away, by: undefined, found: until })
       else held.sequences.delete(member)
     }
   }
@@ -119,11 +121,14 @@ export function createMemoryDocuments(
     },
     change: async (name, change) => changeNow(name, change),
     async renew(renewals) {
-      return renewals.map(({ name, member, ms, away = false }) => {
+      return renewals.map(({ name, member, ms, away = false, by }) => {
         const held = find(name)
-        if (held === undefined || !held.leases.has(member)) return 'lost'
+        const lease = held?.leases.get(member)
+        if (held === undefined || lease === undefined) return 'lost'
+        const other = by !== undefined && lease.by !== undefined && by !== lease.by
+        if (away && other) return 'held'
         const until = now() + ms
-        held.leases.set(member, { until, away, found: until })
+        held.leases.set(member, { until, away, by: by ?? lease.by, found: until })
         touch(name, held)
         return 'held'
       })

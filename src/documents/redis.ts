@@ -51,7 +51,7 @@ function readDocument([standing, hash]: [string[], string[]]): Document {
     const name = key.slice(1)
     if (kind === 'v') version = Number(value)
     else if (kind === 'f') fields.set(name, value)
-    else if (kind === 'l' && value.endsWith(' 1')) away.add(name)
+    else if (kind === 'l' && value.split(' ')[1] === '1') away.add(name)
   }
   return { version, fields, away, position: { order: last, tag } }
 }
@@ -63,8 +63,8 @@ export function createRedisDocuments(
 
   /** Answers by their place among all that were asked for. */
   async function renewPage(partition: number, items: readonly (readonly [number, Renewal])[]) {
-    const args = items.flatMap(([, { name, member, ms, away }]) => {
-      return [name, member, ms, away === true ? 1 : 0]
+    const args = items.flatMap(([, { name, member, ms, away, by = '' }]) => {
+      return [name, member, ms, away === true ? 1 : 0, by]
     })
     const letters = (await intake.call(partition, 'document_renew', args)) as string
     return items.map(([place], i) => [place, letters[i] === 'h'] as const)

@@ -10,6 +10,7 @@
  * takes nobody along but those who don't come back. Who owns the members (rooms, presence) makes them, with
  * a lease of `liveMs`, and removes them.
  */
+import { randomBytes } from 'node:crypto'
 import type { Documents, Membership, Renewal } from '../documents/documents.js'
 import type { Logger } from '../logger.js'
 import { BEAT_MS, CLAIM_MS, LEASE_MS, SWEEP_MEMBERS } from './limits.js'
@@ -81,6 +82,7 @@ export function createKeeper(options: KeeperOptions): Keeper {
   const { documents, logger, graceMs, leaseMs = LEASE_MS, later = machineLater } = options
   const { beatMs = BEAT_MS, claimMs = CLAIM_MS, now = () => performance.now() } = options
   const liveMs = leaseMs + graceMs
+  const node = randomBytes(6).toString('base64url')
   const owners: { readonly prefix: string; readonly owner: Owner }[] = []
   const holds = new Map<string, Hold>()
   /** What the store is to be told next, the newest word on each member. */
@@ -109,7 +111,13 @@ export function createKeeper(options: KeeperOptions): Keeper {
 
   function say({ name, member }: Membership, live: boolean): void {
     const word = live ? { ms: liveMs } : { ms: graceMs, away: true }
-    words.set(keyOf({ name, member }), { name, member, ...word })
+    words.set(keyOf({ name, member }), { name, member, ...word, by: node })
+  }
+
+  /** It lives still. Another gateway may have it by now, where whoever is here is about to be replaced. */
+  function repeat({ name, member }: Membership): void {
+    const key = keyOf({ name, member })
+    if (!words.has(key)) words.set(key, { name, member, ms: liveMs })
   }
 
   /** At the end of this turn, for all that comes in it. */
@@ -162,7 +170,7 @@ export function createKeeper(options: KeeperOptions): Keeper {
     beating = true
     if (isDue()) {
       renewed = now()
-      for (const hold of holds.values()) say(hold, true)
+      for (const hold of holds.values()) repeat(hold)
     }
     // First, and not if it is due again: a process that slept would find its own members overdue.
     if (!(await tell())) spare()

@@ -8,9 +8,14 @@
  * All live in one partition (`homeOf`), so that a change of the document and what is said about it are one.
  */
 
-/** Letters of a room and of a participant: those of a channel without `:`, which parts an inbox's name. */
-const ROOM = /^[A-Za-z0-9_\-.@~=|+]{1,100}$/
-const PARTICIPANT = /^[A-Za-z0-9_\-.@~=|+]{1,128}$/
+/**
+ * Letters of a room and of a participant: those of a channel without `:`, which parts an inbox's name. Not
+ * `.` or `..`, which whoever makes a URL of them takes for a way up.
+ */
+const ROOM = /^(?!\.\.?$)[A-Za-z0-9_\-.@~=|+]{1,100}$/
+/** As a pattern for schemas, too. */
+export const PARTICIPANT_PATTERN = '^(?!\\.\\.?$)[A-Za-z0-9_\\-.@~=|+]{1,128}$'
+const PARTICIPANT = new RegExp(PARTICIPANT_PATTERN)
 
 const PREFIX = 'room:'
 
@@ -25,6 +30,10 @@ export function isParticipantId(id: string): boolean {
 /** The room's channel; its document has the same name. */
 export function roomChannel(room: string): string {
   return PREFIX + room
+}
+
+export function isRoomChannel(name: string): boolean {
+  return name.startsWith(PREFIX)
 }
 
 /** The room of a document or a channel that `roomChannel` named. */

@@ -6,6 +6,7 @@ import { compileRights, narrowed, type Rights, RightsFault } from '../auth/right
 import { CHANNELS_BYTES, TICKET_TTL_MS } from '../limits.js'
 import type { Body } from '../plugins/bodies.js'
 import { readableChannel } from '../publish/channel.js'
+import { isRoomChannel } from '../rooms/names.js'
 import { SluiceError } from '../wire/errors.js'
 import { presentOn } from '../wire/presence.js'
 import { readJson } from './body.js'
@@ -35,7 +36,12 @@ export function ticketRoutes(app: FastifyInstance, context: RouteContext): void 
         })
       }
       if (channels.length > limits.maxChannels) throw new SluiceError('channels_too_many')
-      await access.admit(holder, 'subscribe', channels, request.ip)
+      // A room that it takes part in comes by joining.
+      const { rights } = holder
+      const read = channels.filter(
+        (it) => rights.may('subscribe', it) || !(isRoomChannel(it) && rights.may('signal', it)),
+      )
+      await access.admit(holder, 'subscribe', read, request.ip)
       const identity = { ...holder, kind: 'ticket' as const, ...terms(holder, body, channels) }
       const { ticket, redeemBy, expires } = await access.tickets.issue(identity, channels, origin)
       reply.code(201).header('cache-control', 'no-store')
@@ -74,7 +80,7 @@ export function ticketRoutes(app: FastifyInstance, context: RouteContext): void 
 
 function rightsOf({ channels: given }: TicketBody, own: Rights, channels: readonly string[]) {
   if (Array.isArray(given))
-    return narrowed(own, channels, ['subscribe', 'history', 'presence', 'stop'])
+    return narrowed(own, channels, ['subscribe', 'history', 'presence', 'signal', 'stop'])
   try {
     return compileRights({ channels: given }, undefined)
   } catch (error) {

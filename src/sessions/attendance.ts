@@ -45,6 +45,8 @@ export interface AttendanceOptions {
   /** Those of them that began before the cursor. */
   readonly early: ReadonlySet<string>
   readonly follower: Follower
+  /** Whether whoever reads may have this, which the session has. */
+  readonly bears: (held: Held) => boolean
   readonly documents: Documents & Transactions
   readonly hub: Hub
   readonly partitionOf: (channel: string) => number
@@ -66,6 +68,8 @@ export interface Attendance {
   replace(): void
   /** Channels that are its own by right, for whoever asks whether a fresh token still grants them. */
   readonly rightful: readonly string[]
+  /** What the session has put on it. */
+  readonly held: readonly Held[]
   /** The stream is over. */
   leave(): void
 }
@@ -210,7 +214,7 @@ export function createAttendance(options: AttendanceOptions): Attendance {
 
   async function take(record: SessionRecord): Promise<void> {
     const fresh = [...record.held.values()].filter(
-      ({ channel }) => !held.has(channel) && !named.has(channel),
+      (it) => !held.has(it.channel) && !named.has(it.channel) && options.bears(it),
     )
     for (const it of record.held.values()) {
       const known = held.get(it.channel)
@@ -279,6 +283,9 @@ export function createAttendance(options: AttendanceOptions): Attendance {
   return {
     reconcile,
     replace,
+    get held() {
+      return [...held.values()]
+    },
     get rightful() {
       const byRight = [...held.values()].filter(({ ground }) => ground.by === 'right')
       return [...named, ...byRight.map(({ channel }) => channel)]

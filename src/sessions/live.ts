@@ -22,6 +22,7 @@ import { channelsWith, type Places, placesOf, type Recalled } from './recall.js'
 import {
   adding,
   type Fields,
+  type Held,
   isOn,
   reading,
   readSession,
@@ -58,6 +59,8 @@ export interface Arrival {
   readonly places: Places
   /** Told, too, as channels come and go. */
   readonly follower?: Follower | undefined
+  /** Whether whoever reads may have this, which the session has. */
+  readonly bears: (held: Held) => boolean
 }
 
 /** What a client asks to be changed. */
@@ -177,7 +180,7 @@ export function createSessions(options: SessionsOptions): LiveSessions {
     channelsWith,
     placesOf: (recalled, from) => placesOf(recalled, from, partitionOf),
 
-    attend({ session, stream, named, recalled, places, follower }) {
+    attend({ session, stream, named, recalled, places, follower, bears }) {
       const { held } = recalled
       const seats = createSeats(options.occupy)
       seats.joined(held)
@@ -195,11 +198,14 @@ export function createSessions(options: SessionsOptions): LiveSessions {
             follower?.left(channels, why)
           },
         },
-        ...{ documents, hub, partitionOf, node, logger: options.logger },
+        ...{ bears, documents, hub, partitionOf, node, logger: options.logger },
       })
       here.set(session, attendance)
       return {
         ...attendance,
+        get held() {
+          return attendance.held
+        },
         get rightful() {
           return attendance.rightful
         },
@@ -245,7 +251,9 @@ export function createSessions(options: SessionsOptions): LiveSessions {
     async grant(session, owner, channels: readonly Granted[], ground) {
       if ((await options.claim(session, owner)) !== owner) throw new SluiceError('session_foreign')
       const applied = await change(session, (record) => adding(record, channels, ground))
-      return { live: applied !== undefined }
+      // A stream whose own token doesn't bear it does without.
+      const has = new Set(applied?.channels)
+      return { live: channels.every(({ channel }) => has.has(channel)) }
     },
 
     async withdraw(session, channels, reason, ground) {

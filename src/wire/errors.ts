@@ -196,7 +196,7 @@ const TABLE = {
     status: 400,
     title: 'Not a room or a participant',
     advice:
-      'Use 1–100 characters of A–Z a–z 0–9 _ - . @ ~ = | + for a room, 1–128 for a participant.',
+      'Use 1–100 characters of A–Z a–z 0–9 _ - . @ ~ = | + for a room, 1–128 for a participant, but not . or ..',
   },
   room_unknown: {
     status: 404,

@@ -123,6 +123,22 @@ t.test('who comes back within the grace was never gone', async (t) => {
   t.same([one.gone, other.gone], [[], []])
 })
 
+t.test('who has moved to another gateway isn’t away when the first one lets go', async (t) => {
+  const s = stage(t)
+  const [one, other] = [s.gateway(), s.gateway()]
+  await create(s.documents, { m: s.live })
+  const release = one.keeper.hold(NAME, 'm')
+  await s.told()
+  const leave = other.keeper.hold(NAME, 'm')
+  await s.elapse(LEASE)
+  release()
+  await s.told()
+  t.equal(await s.isAway('m'), false)
+  leave()
+  await s.told()
+  t.equal(await s.isAway('m'), true)
+})
+
 t.test('who is held twice is away when both have let go', async (t) => {
   const s = stage(t)
   const { keeper } = s.gateway()

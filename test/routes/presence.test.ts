@@ -7,7 +7,7 @@ import { until } from '../support/until.js'
 import { Watcher } from '../support/watcher.js'
 import { ask, poll, post, publish } from './support/ask.js'
 import { onBothLogs, stopRedis } from './support/start.js'
-import { type Stream, subscribe } from './support/stream.js'
+import { open, type Stream, subscribe } from './support/stream.js'
 
 t.teardown(stopRedis)
 
@@ -446,4 +446,59 @@ onBothLogs(t, 'a channel that goes while no stream is open ends the grace', asyn
   t.match(await diff(watcher, ({ left }) => left!.length > 0), {
     left: [{ id: idOf('a'), reason: 'left' }],
   })
+})
+
+onBothLogs(
+  t,
+  'whose token grants no presence any more is neither told nor seen',
+  async (t, start) => {
+    const { url } = await start(locked(CALM))
+    const as = async (sub: string, verbs: string[]) =>
+      bearer(await mint({ sub, channels: { 'chat:*': verbs } }))
+    const streamOf = async (sub: string, letter: string) => {
+      const stream = await open(`${url}/v1/events?channel=chat:7&session=${session(letter)}`, {
+        headers: await as(sub, RIGHTS['chat:*']),
+      })
+      t.teardown(stream.close)
+      await stream.event('stream.live')
+      return stream
+    }
+    const [alice, bob] = [await streamOf('alice', 'a'), await streamOf('bob', 'b')]
+    const headers = { 'sluice-session': session('a'), ...(await as('alice', ['subscribe'])) }
+    t.equal((await ask(`${url}/v1/sessions/token`, { method: 'POST', headers })).status, 200)
+    t.match(await diff(bob, ({ left }) => left!.length > 0), {
+      left: [{ id: 'alice', reason: 'left' }],
+    })
+    t.match((await alice.event('stream.end')).json, {
+      channel: 'presence:chat:7',
+      reason: 'revoked',
+    })
+    const after = alice.blocks.length
+    await streamOf('carl', 'c')
+    await publish(url, 'chat:7', 'last', bearer(KEY))
+    await alice.find(({ json }) => json?.data === 'last')
+    t.notOk(alice.blocks.slice(after).some(({ event }) => event === 'presence.diff'))
+  },
+)
+
+onBothLogs(t, 'a channel that comes and goes at once leaves nobody behind', async (t, start) => {
+  const { url } = await start(CALM)
+  const a = await enter(t, url, 'a')
+  const headers = { 'sluice-session': session('a'), 'content-type': 'application/json' }
+  const change = (body: unknown) =>
+    ask(`${url}/v1/sessions`, { method: 'PATCH', headers, body: JSON.stringify(body) })
+  const channels = Array.from({ length: 20 }, (_, i) => `chat:at-once-${i}`)
+  for (const channel of channels) {
+    await change({ add: [channel] })
+    await change({ remove: [channel] })
+  }
+  for (const channel of channels) {
+    await until(`${channel} left`, async () => {
+      const { json } = await ask(`${url}/v1/presence?channel=${channel}`)
+      return json.members.length === 0
+    })
+    const about = (event: string, name = channel) =>
+      a.blocks.findLastIndex((it) => it.event === event && it.json.channel === name)
+    t.ok(about('stream.end', `presence:${channel}`) > about('presence.state'), channel)
+  }
 })

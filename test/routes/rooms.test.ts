@@ -1,9 +1,11 @@
 /** Rooms over HTTP: who is in, who may do what, and what everybody hears of it. */
 import t from 'tap'
+import { isParticipantId, isRoom } from '../../src/rooms/names.js'
 import { bearer, KEY, locked, mint } from '../http/support/locked.js'
-import { ask } from './support/ask.js'
+import { type Answer, ask } from './support/ask.js'
 import { said, visitor } from './support/rooms.js'
 import { onBothLogs, start, stopRedis } from './support/start.js'
+import { open } from './support/stream.js'
 
 t.teardown(stopRedis)
 
@@ -377,6 +379,11 @@ t.test('names and bodies have their bounds', async (t) => {
   t.equal((await one.join(encodeURIComponent('|'.repeat(100)))).status, 201)
   t.equal((await one.join(`${long}x`)).json.code, 'room_invalid')
   t.equal((await one.join('a:b')).json.code, 'room_invalid')
+  for (const dots of ['.', '..']) {
+    // Nobody could send it in a URL that a browser makes.
+    t.same([isRoom(dots), isParticipantId(dots)], [false, false])
+    t.equal((await one.join('r', { participant: dots })).json.code, 'option_invalid')
+  }
   t.equal((await one.join('r', { participant: 'a:b' })).json.code, 'option_invalid')
   t.equal((await one.join('r', { participant: 'x'.repeat(128) })).status, 201)
   t.equal((await one.request('DELETE', path('r', 'x'.repeat(128)))).status, 204)
@@ -421,7 +428,7 @@ t.test('with each join come links to relays', async (t) => {
   const { url } = await start(t, { iceServers })
   const one = visitor(url)
   const { json, headers } = await one.join('r', { participant: 'alice' })
-  t.match(json, { ttl: 600, iceServers: [{ username: /^\d+:alice$/, credential: /=$/ }] })
+  t.match(json, { ttl: 600, iceServers: [{ username: /^\d+:[\w-]{22}$/, credential: /=$/ }] })
   const { username, credential } = json.iceServers[0]
   t.equal(
     headers.link,
@@ -434,4 +441,92 @@ t.test('with each join come links to relays', async (t) => {
     iceServers: [{ urls: ['turn:t.example', 'stun:t.example'] }],
   })
   t.equal(fresh.headers['cache-control'], 'no-store')
+})
+
+onBothLogs(t, 'whose token grants no room any more reads none', async (t, start) => {
+  const { url } = await start(locked())
+  const chat = { chat: ['subscribe'] }
+  const alice = visitor(url, await as('alice', { ...ROOM, ...chat }))
+  const bob = visitor(url, await as('bob'))
+  for (const one of [alice, bob]) await one.join('r')
+  const renew = async (channels: Record<string, string[]>) => {
+    const headers = { 'sluice-session': alice.session, ...(await as('alice', channels)) }
+    return ask(`${url}/v1/sessions/token`, { method: 'POST', headers })
+  }
+  const stream = await alice.stream()
+  await stream.event('stream.live')
+  t.equal((await renew({ 'room:r': ['signal'] })).status, 200)
+  await bob.send('r', { to: 'alice', type: 'x-a', messageId: '1' })
+  await stream.event('signal.x-a')
+  t.equal((await renew(chat)).status, 200)
+  t.match((await stream.event('stream.bye')).json, { reason: 'revoked', reconnect: true })
+
+  const weak = await as('alice', chat)
+  const reopen = (query: string) =>
+    open(`${url}/v1/events?session=${alice.session}&${query}after=${stream.cursor}`, {
+      headers: weak,
+    })
+  t.equal((await reopen('')).status, 403, 'there is nothing else for it')
+  const again = await reopen('channel=chat&')
+  await again.event('stream.live')
+  t.same(again.blocks[0]!.json.channels, ['chat'])
+  t.match(
+    await alice.join('r'),
+    { status: 200, json: { live: false } },
+    'not on a stream that may not have it',
+  )
+  await bob.send('r', { to: 'alice', type: 'x-a', messageId: '2' })
+  t.equal((await renew({ ...ROOM, ...chat })).status, 200)
+  await again.find(({ json }) => json?.data?.messageId === '2')
+  t.equal(again.ended, undefined, 'but there again with the right to it')
+  again.close()
+})
+
+onBothLogs(t, 'a ticket that lists a room reads it while its reader is in', async (t, start) => {
+  const { url } = await start(locked())
+  const token = await as('alice', { ...ROOM, chat: ['subscribe'] })
+  const alice = visitor(url, token)
+  await alice.join('r')
+  const headers = { 'content-type': 'application/json', ...token }
+  const ticketFor = async (...channels: string[]) => {
+    const body = JSON.stringify({ channels })
+    return (await ask(`${url}/v1/tickets`, { method: 'POST', headers, body })).json.ticket
+  }
+  const read = async (ticket: string) => {
+    const stream = await open(`${url}/v1/events?session=${alice.session}&ticket=${ticket}`)
+    await stream.event('stream.live')
+    return stream.blocks.find(({ event }) => event === 'stream.ready')!.json.channels
+  }
+  t.same(await read(await ticketFor('chat')), ['chat'])
+  const { channels } = alice.joined.json
+  t.same(await read(await ticketFor('chat', 'room:r')), ['chat', ...channels])
+  t.same(await read(await ticketFor('room:r')), channels)
+  t.equal(await ticketFor('room:other', 'chat:none'), undefined)
+})
+
+t.test('credentials of relays are in the name of whoever gets them', async (t) => {
+  const servers = [{ urls: ['turn:t.example'], secret: 'north' }]
+  const { url } = await start(t, locked({ iceServers: { servers } }))
+  const nameIn = ({ json }: Answer) => json.iceServers[0].username.replace(/^\d+:/, '')
+  const mallory = visitor(url, await as('mallory'))
+  t.equal(nameIn(await mallory.join('r', { participant: 'alice' })), 'mallory')
+  const { url: open } = await start(t, { iceServers: { servers } })
+  const nameless = visitor(open)
+  const name = nameIn(await nameless.join('r', { participant: 'alice' }))
+  t.match(name, /^[\w-]{22}$/)
+  t.equal(nameIn(await nameless.join('r', { participant: 'alice' })), name)
+})
+
+t.test('relays are for whoever may take part in a room', async (t) => {
+  const { url } = await start(t, locked())
+  const statusWith = async (pattern: string) => {
+    const headers = await as('alice', { [pattern]: ['signal'] })
+    return (await ask(`${url}/v1/ice-servers`, { headers })).status
+  }
+  for (const pattern of ['**', '*:*', 'room:**', 'room:*', 'room:a']) {
+    t.equal(await statusWith(pattern), 200, pattern)
+  }
+  for (const pattern of ['*', 'chat:*', 'rooms:**', 'room', 'room:a:*']) {
+    t.equal(await statusWith(pattern), 403, pattern)
+  }
 })

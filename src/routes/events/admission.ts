@@ -4,10 +4,12 @@ import type { Access } from '../../auth/access.js'
 import type { EndReason } from '../../auth/audience.js'
 import type { Identity } from '../../auth/identity.js'
 import { checkRevoked } from '../../auth/revocations.js'
+import type { Rights } from '../../auth/rights.js'
 import type { Batch } from '../../auth/spending.js'
 import type { Admitted } from '../../auth/tickets.js'
 import type { Reach } from '../../hub/origin.js'
 import { SESSION_MS } from '../../limits.js'
+import { roomChannel } from '../../rooms/names.js'
 import type { Recalled } from '../../sessions/recall.js'
 import type { Held } from '../../sessions/record.js'
 import { SluiceError } from '../../wire/errors.js'
@@ -24,6 +26,8 @@ export interface Reading {
   readonly reach: Reach | undefined
   /** By which right it goes on. Default: `subscribe`. */
   readonly does?: 'subscribe' | 'generate'
+  /** Those of the channels that are its own by right. Default: all. */
+  readonly rightful?: readonly string[] | undefined
   /** What its session brings. */
   readonly shared?: Shared | undefined
 }
@@ -51,10 +55,14 @@ export async function admitReader(
   // The tolerance is for clocks; what lasts ends with the token, to the second.
   if (identity.expires <= now()) throw new SluiceError('token_expired')
   if (session !== undefined) await claimSession(context, session, identity)
-  const recalled = session !== undefined && shares ? await sessions.recall(session) : undefined
-  const byRight = new Set(recalled?.held.flatMap(rightful))
+  const known = session !== undefined && shares ? await sessions.recall(session) : undefined
+  const recalled = known && borne(known, identity.rights)
+  const byRight = new Set(recalled?.held.flatMap(byRightOf))
   if (byRight.size > 0) await access.admit(identity, 'subscribe', [...byRight], request.ip)
   const channels = recalled === undefined ? named : sessions.channelsWith(named, recalled)
+  if (channels.length === 0 && recalled !== known) {
+    throw new SluiceError('forbidden', { detail: '"signal" is not granted on its room any more' })
+  }
   // Rooms, which it has joined since, are not to keep it out.
   const chosen = new Set([...named, ...byRight])
   if (chosen.size > context.limits.maxChannels) throw new SluiceError('channels_too_many')
@@ -66,10 +74,24 @@ export async function admitReader(
     ? (channel: string) => (limited(channel) ? rights.since(channel, now()) : 0)
     : undefined
   const shared = recalled && { named, recalled }
-  return { identity, channels, session, reach, shared }
+  const rightful = recalled && channels.filter(limited)
+  return { identity, channels, session, reach, rightful, shared }
 }
 
-function rightful({ channel, ground }: Held): readonly string[] {
+/** Whether rights bear what a session has. What it has by right is asked for by its name. */
+export function bears(rights: Rights, { ground }: Held): boolean {
+  return ground.by === 'right' || rights.may('signal', roomChannel(ground.room))
+}
+
+/** Rooms that whoever comes may not take part in are lost to them: another token may have joined. */
+function borne(recalled: Recalled, rights: Rights): Recalled {
+  const held = recalled.held.filter((it) => bears(rights, it))
+  const lost = recalled.held.filter((it) => !bears(rights, it))
+  if (lost.length === 0) return recalled
+  return { ...recalled, held, lost: [...recalled.lost, ...lost.map(({ channel }) => channel)] }
+}
+
+function byRightOf({ channel, ground }: Held): readonly string[] {
   return ground.by === 'right' ? [channel] : []
 }
 

@@ -14,7 +14,7 @@ import type { ControlData } from '../../wire/control.js'
 import { SluiceError } from '../../wire/errors.js'
 import { comment, namedBlock, retryLine } from '../../wire/sse.js'
 import type { RouteContext } from '../context.js'
-import { admitReader, endedBy, type Reading, type Shared } from './admission.js'
+import { admitReader, bears, endedBy, type Reading, type Shared } from './admission.js'
 import { type Polled, pollJson, pollSse } from './finite.js'
 import { type Appearance, appear, followerOf, retell, returns, statesAfter } from './presence.js'
 import type { Subscription } from './request.js'
@@ -120,6 +120,7 @@ export function createAnswers(context: RouteContext): Answers {
   ): Promise<FastifyReply> {
     const { from, format, presented } = subscription
     const { identity, channels, session: own, does = 'subscribe', shared } = reading
+    const { rightful = channels } = reading
     if (from === 'end') return reply.code(204).send()
     // The last look before there is one more: letting somebody in takes its time.
     if (hub.crowded) throw new SluiceError('streams_exhausted', { retryAfter: 30 })
@@ -166,10 +167,17 @@ export function createAnswers(context: RouteContext): Answers {
       stream.close()
       throw new SluiceError('draining')
     }
+    const heldNow = () => attendance?.held ?? shared?.recalled.held ?? []
     const member: Member = {
       ...{ identity, session, does },
       get channels() {
-        return attendance?.rightful ?? channels
+        return attendance?.rightful ?? rightful
+      },
+      bears: (rights) => heldNow().every((it) => bears(rights, it)),
+      renewed({ rights }) {
+        appearance.renewed(stream, rights)
+        // It may have a room by a right that it didn't have before.
+        attendance?.reconcile().catch(() => {})
       },
       end(reason, again) {
         if (!again) going = 'for good'
@@ -186,7 +194,10 @@ export function createAnswers(context: RouteContext): Answers {
     stream.attach(openSink(request.raw, reply.raw, headers))
     if (shared !== undefined && places !== undefined && own !== undefined) {
       const follower = followerOf(stream, appearance, context.logger)
-      attendance = sessions.attend({ session: own, stream, places, follower, ...shared })
+      attendance = sessions.attend({
+        ...{ session: own, stream, places, follower, ...shared },
+        bears: (held) => bears(member.identity.rights, held),
+      })
     }
     // The opening took its time: what has happened to its rights meanwhile?
     access.audience.judge([member])
@@ -202,14 +213,15 @@ export function createAnswers(context: RouteContext): Answers {
     request: FastifyRequest,
   ): Promise<Polled | undefined> {
     const { from, limit, presented } = subscription
-    const { identity, channels, session, shared } = reading
+    const { identity, channels, session, shared, rightful = channels } = reading
     if (from === 'end') return undefined
     if (hub.crowded) throw new SluiceError('streams_exhausted', { retryAfter: 30 })
     const leaveSeat = access.seats.take(identity, request.ip)
     const gone = new AbortController()
     let ended: EndReason | undefined
     const leaveAudience = access.audience.enter({
-      ...{ identity, session, channels, does: 'subscribe' },
+      ...{ identity, session, channels: rightful, does: 'subscribe' },
+      bears: (rights) => (shared?.recalled.held ?? []).every((it) => bears(rights, it)),
       end(reason) {
         ended = reason
         gone.abort()

@@ -1,5 +1,6 @@
 /** What presence adds to an opening: on which channels it is present, and of whom it is told. */
 import { readingOf } from '../../auth/reading.js'
+import type { Rights } from '../../auth/rights.js'
 import type { Hub } from '../../hub/hub.js'
 import type { Reach } from '../../hub/origin.js'
 import type { PollAnswer } from '../../hub/poll.js'
@@ -25,6 +26,8 @@ export interface Appearance {
   readonly reach: Reach | undefined
   /** Channels have come to its stream. Rejects where the store can't be asked. */
   joined(stream: Stream, channels: readonly string[]): Promise<void>
+  /** Its token is a fresh one: where that doesn't grant it any more, it is neither present nor told. */
+  renewed(stream: Stream, rights: Rights): void
   /** Channels have been taken off it, each for its reason: what tells of their presence goes for the same. */
   left(stream: Stream, channels: readonly string[], why: (channel: string) => string): void
   leave(going: Going): void
@@ -53,9 +56,13 @@ export async function appear(
   { connection, counts, returns, told }: Manner,
 ): Promise<Appearance> {
   const { identity, channels, reach, does = 'subscribe' } = reading
-  const { subject, info, rights, kind } = identity
+  const { subject, info, kind } = identity
+  let { rights } = identity
   const entered: Entered[] = []
+  /** Channels whose presence comes along with them. */
+  const along = new Set<string>()
   let gone: Going | undefined
+  let turns = Promise.resolve()
 
   // A backend reads for others, and is nobody who is present; nor is who follows its own generation.
   const shows = kind !== 'key' && does === 'subscribe'
@@ -67,6 +74,7 @@ export async function appear(
     // Raw data is of one channel, and has no words about it.
     const named = some.flatMap((it) => presentOn(it) ?? [])
     const heard = format === 'raw' ? [] : [...new Set([...named, ...own])]
+    if (format !== 'raw') for (const channel of own) along.add(channel)
     const present = counts ? own : []
     if (present.length + heard.length === 0) return { heard, ...NOTHING }
     const visit = {
@@ -79,22 +87,41 @@ export async function appear(
     return { heard, starts: here.starts, states: here.states }
   }
 
+  /** One after another: who leaves while they still enter would be there afterwards. */
+  function inTurn(run: () => Promise<void> | void): Promise<void> {
+    const turn = turns.then(run)
+    turns = turn.catch(() => {})
+    return turn
+  }
+
+  function lose(stream: Stream, channel: string, reason: string): void {
+    for (const here of entered) here.leave('for good', channel)
+    if (along.delete(channel)) hub.leave(stream, [presenceOf(channel)], reason)
+  }
+
   const { heard, starts, states } = await enter(channels)
   return {
     channels: heard.length === 0 ? channels : [...new Set([...channels, ...heard.map(presenceOf)])],
     ...{ starts, states },
     // Rights to the past are those of `subscribe`.
     reach: reach && ((channel) => (readingOf(channel).verb === 'presence' ? 0 : reach(channel))),
-    async joined(stream, some) {
-      const { starts, states } = await enter(some)
-      for (const state of states) tellState(stream, state)
-      if (starts.size > 0) await hub.join(stream, starts)
-    },
+    joined: (stream, some) =>
+      inTurn(async () => {
+        const { starts, states } = await enter(some)
+        for (const state of states) tellState(stream, state)
+        if (starts.size > 0) await hub.join(stream, starts)
+      }),
     left(stream, some, why) {
-      for (const channel of ownOf(some)) {
-        for (const here of entered) here.leave('for good', channel)
-        hub.leave(stream, [presenceOf(channel)], why(channel))
-      }
+      void inTurn(() => {
+        for (const channel of some) lose(stream, channel, why(channel))
+      })
+    },
+    renewed(stream, fresh) {
+      rights = fresh
+      void inTurn(() => {
+        const lost = [...along].filter((channel) => !fresh.may('presence', channel))
+        for (const channel of lost) lose(stream, channel, 'revoked')
+      })
     },
     leave(going) {
       gone = going

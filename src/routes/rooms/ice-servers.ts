@@ -12,7 +12,7 @@ export function iceRoutes(app: FastifyInstance, context: RouteContext, ice: IceS
   app.get('/v1/ice-servers', async (request, reply) => {
     const { sluiceIdentity: identity, ip } = request
     const { kind, subject, rights } = identity
-    if (!rights.mayAnywhere('signal')) {
+    if (!rights.mayOnAny('signal', 'room')) {
       throw new SluiceError(kind === 'anonymous' ? 'token_missing' : 'forbidden', {
         detail: '"signal" is not granted on any room',
       })

@@ -65,7 +65,8 @@ export function participantRoutes(
         muted: { audio: false, video: false, ...body.muted },
       })
       const { id } = joined.participant
-      const relays = iceFor(ice, id, now())
+      // An id is what somebody calls themselves: the relay's log and its quotas are about who they are.
+      const relays = iceFor(ice, subject ?? session, now())
       if (relays.iceServers.length > 0) reply.header('link', iceLinks(relays.iceServers))
       uncached(reply)
         .code(joined.fresh ? 201 : 200)

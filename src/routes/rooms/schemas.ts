@@ -1,6 +1,7 @@
 /** Bodies and options of rooms. */
 import { type Static, Type } from 'typebox'
 import { MAX_MODERATORS, MAX_PARTICIPANTS } from '../../rooms/limits.js'
+import { PARTICIPANT_PATTERN } from '../../rooms/names.js'
 
 const strict = { additionalProperties: false }
 
@@ -15,8 +16,8 @@ export const JoinBody = Type.Object(
   {
     participant: Type.Optional(
       Type.String({
-        pattern: '^[A-Za-z0-9_\\-.@~=|+]{1,128}$',
-        description: '1–128 characters of A–Z a–z 0–9 _ - . @ ~ = | +',
+        pattern: PARTICIPANT_PATTERN,
+        description: '1–128 characters of A–Z a–z 0–9 _ - . @ ~ = | +, but not . or ..',
       }),
     ),
     data: Type.Optional(Data),

@@ -81,6 +81,36 @@ export function leases(promised: Promised): void {
     t.same(away((await other.read(NAME)).away), ['here'])
   })
 
+  promised('of one that is elsewhere by now nobody’s word counts that it is away', async (t, s) => {
+    const { version } = await create(s.one, { m: LEASE })
+    const say = async (documents: typeof s.one, more: object) => {
+      t.same(await documents.renew([{ name: NAME, member: 'm', ms: LEASE, ...more }]), ['held'])
+      return away((await s.one.read(NAME)).away)
+    }
+    t.same(await say(s.one, { by: 'one', away: true }), ['m'], 'nobody has it')
+    t.same(await say(s.one, { by: 'one' }), [])
+    t.same(await say(s.other, { by: 'other' }), [])
+    t.same(await say(s.one, {}), [], 'it lives, says another one')
+    t.same(await say(s.one, { by: 'one', away: true }), [])
+    const ask = ['m']
+    t.same(away(applied(await s.one.change(NAME, { version, ask })).away), [])
+    t.same(await say(s.other, { by: 'other', away: true }), ['m'])
+    t.same(away(applied(await s.one.change(NAME, { version, ask })).away), ['m'])
+    t.same(await say(s.one, {}), [])
+    t.same(await say(s.one, { away: true }), ['m'], 'no matter whose')
+  })
+
+  promised(
+    'a lease that was put off by nobody who counts ends when it would have',
+    async (t, s) => {
+      await create(s.one, { m: LEASE })
+      await s.other.renew([{ name: NAME, member: 'm', ms: SHORT, by: 'other' }])
+      await s.one.renew([{ name: NAME, member: 'm', ms: LEASE, away: true, by: 'one' }])
+      await s.elapse(SHORT)
+      t.same(await s.one.overdue(10, CLAIM), [{ name: NAME, member: 'm' }])
+    },
+  )
+
   promised('leases go with their document', async (t, { one, elapse }) => {
     const { version } = await create(one, { a: SHORT, b: SHORT })
     await one.change(NAME, { version, set: { topic: null } })

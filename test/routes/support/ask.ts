@@ -51,9 +51,14 @@ export function post(url: string, body: unknown, headers: Record<string, string>
 }
 
 /** Publishes one event and answers its id. */
-export async function publish(url: string, channel: string, data: unknown): Promise<string> {
+export async function publish(
+  url: string,
+  channel: string,
+  data: unknown,
+  headers: Record<string, string> = {},
+): Promise<string> {
   const target = `${url}/v1/events?channel=${encodeURIComponent(channel)}`
-  const { status, json, text } = await post(target, JSON.stringify(data))
+  const { status, json, text } = await post(target, JSON.stringify(data), headers)
   if (status !== 201) throw new Error(`${status} ${text}`)
   return json.id
 }

@@ -1,7 +1,7 @@
 -- Documents: small shared state that changes together with appends. Each on the partition of its name.
 --
---   B:j:<name>  hash  v: version, n: number of fields; f<field> -> value; l<member> -> "until away", its
---                     lease; s<member> -> number of its last message. Expires DOCUMENT_KEEP after its last
+--   B:j:<name>  hash  v: version, n: number of fields; f<field> -> value; l<member> -> "until away by", its
+--                     lease, `by` whoever has it or nothing; s<member> -> number of its last message. Expires DOCUMENT_KEEP after its last
 --                     change or renewal
 --   B:jl        zset  "name member" -> ms at which whoever looks for leases that are over finds it: its
 --                     end, or later where somebody has found it already
@@ -14,8 +14,8 @@ local DOCUMENT_KEEP = 604800000
 
 local function document_key(base, name) return base .. ':j:' .. name end
 
-local function document_lease(base, name, member, till, away)
-  redis.call('HSET', document_key(base, name), 'l' .. member, text(till) .. ' ' .. away)
+local function document_lease(base, name, member, till, away, by)
+  redis.call('HSET', document_key(base, name), 'l' .. member, text(till) .. ' ' .. away .. ' ' .. by)
   redis.call('ZADD', base .. ':jl', text(till), name .. ' ' .. member)
 end
 
@@ -95,7 +95,7 @@ local function document_write(base, change, ms)
     for i = 1, #change.leases, 3 do
       local member, more = change.leases[i], tonumber(change.leases[i + 1])
       if more > 0 then
-        document_lease(base, change.name, member, ms + more, change.leases[i + 2])
+        document_lease(base, change.name, member, ms + more, change.leases[i + 2], '')
       else
         redis.call('HDEL', key, 'l' .. member, 's' .. member)
         redis.call('ZREM', base .. ':jl', change.name .. ' ' .. member)
@@ -105,7 +105,7 @@ local function document_write(base, change, ms)
   end
   local away = {}
   for i, member in ipairs(change.asked) do
-    away[i] = string.match(redis.call('HGET', key, 'l' .. member) or '', ' 1$') and '1' or '0'
+    away[i] = string.match(redis.call('HGET', key, 'l' .. member) or '', '^%d+ 1') and '1' or '0'
   end
   return version .. US .. table.concat(away)
 end
@@ -117,17 +117,19 @@ local function document_read(keys, argv)
   return { answer, redis.call('HGETALL', document_key(keys[1], argv[1])) }
 end
 
--- document_renew: ARGV = name, member, ms, away; for each. Answer: a letter for each, h held, l lost.
+-- document_renew: ARGV = name, member, ms, away, by; for each. Answer: a letter for each, h held, l lost.
 local function document_renew(keys, argv)
   local base, clock = keys[1], now()
   local letters, kept = {}, nil
-  for i = 1, #argv, 4 do
-    local name, member = argv[i], argv[i + 1]
+  for i = 1, #argv, 5 do
+    local name, member, away, by = argv[i], argv[i + 1], argv[i + 3], argv[i + 4]
     local key = document_key(base, name)
-    local held = redis.call('HEXISTS', key, 'l' .. member) == 1
+    local held = redis.call('HGET', key, 'l' .. member)
     letters[#letters + 1] = held and 'h' or 'l'
-    if held then
-      document_lease(base, name, member, clock + tonumber(argv[i + 2]), argv[i + 3])
+    local owner = held and string.match(held, '^%S+ %S+ (%S+)$') or ''
+    local other = by ~= '' and owner ~= '' and by ~= owner
+    if held and not (away == '1' and other) then
+      document_lease(base, name, member, clock + tonumber(argv[i + 2]), away, by ~= '' and by or owner)
       if kept ~= name then redis.call('PEXPIRE', key, text(DOCUMENT_KEEP)) end
       kept = name
     end
