@@ -122,6 +122,8 @@ export function createSignaller({ room, name, random, line }: SignallerOptions):
     while (!gone) {
       const headers = { accept: 'text/event-stream', 'last-event-id': cursor }
       reading = request(`${line()}/v1/events?session=${session}`, { headers, agent: false })
+      // What comes after the answer has begun is told by the answer.
+      reading.on('error', () => {})
       reading.end()
       try {
         const [response] = (await once(reading, 'response')) as [IncomingMessage]
