@@ -34,6 +34,8 @@ export interface SubscribeOptions {
   readonly after?: string | undefined
   /** `20` = the last 20 events of each channel, `5m` = the last five minutes. Default none. */
   readonly rewind?: string | number | undefined
+  /** What others see of this reader who are present with it: a JSON object of up to 1 KiB. Default none. */
+  readonly presence?: object | undefined
   /**
    * Sent as `Authorization: Bearer`. A function is asked at each connection, so that a fresh token
    * follows one that has expired; where it fails, that counts as a failed connection. Default none.
@@ -182,12 +184,13 @@ interface Poll {
 
 /** How it is asked: as an address that says it all, or with a session, which no address should name. */
 function createAsk(options: SubscribeOptions, channels: ReadonlySet<string>) {
-  const { session, after, rewind } = options
+  const { session, after, rewind, presence } = options
   if (session === undefined) {
     const url = resourceUrl(options.url, '/v1/events')
     for (const channel of channels) url.searchParams.append('channel', channel)
     if (after !== undefined) url.searchParams.set('after', after)
     if (rewind !== undefined) url.searchParams.set('rewind', String(rewind))
+    if (presence !== undefined) url.searchParams.set('presence', JSON.stringify(presence))
     return (_headers: Headers, poll: Poll) => {
       const asked = new URL(url)
       for (const [name, value] of Object.entries(poll)) {
@@ -200,7 +203,7 @@ function createAsk(options: SubscribeOptions, channels: ReadonlySet<string>) {
   const channel = channels.size === 0 ? undefined : [...channels]
   return (headers: Headers, poll: Poll) => {
     headers.set('content-type', 'application/json')
-    const body = JSON.stringify({ session, channel, after, rewind, ...poll })
+    const body = JSON.stringify({ session, channel, after, rewind, presence, ...poll })
     return { url, method: 'POST', body }
   }
 }

@@ -25,7 +25,9 @@ export interface MembershipOptions {
   readonly url: string | URL
   readonly session: string
   /** Of the application, beside the room's own. */
-  readonly channels: readonly string[]
+  readonly channels: () => readonly string[]
+  /** What others see who are present on them. */
+  readonly presence?: object | undefined
   readonly token?: Token | undefined
   readonly headers?: Readonly<Record<string, string>> | undefined
   readonly fetch?: typeof globalThis.fetch | undefined
@@ -134,8 +136,10 @@ export function createMembership(options: MembershipOptions): Membership {
     while (!over.signal.aborted && joined !== undefined) {
       let error: Error | undefined
       stream = new AbortController()
-      const { url, session, channels, token, headers, fetch } = options
-      const about = { url, session, channels, token, headers, fetch, timer, random, wake }
+      const { url, session, presence, token, headers, fetch } = options
+      const channels = options.channels()
+      const asked = { url, session, channels, presence, token, headers, fetch }
+      const about = { ...asked, timer, random, wake }
       const state = { signal: stream.signal, after: joined.cursor, onState: tell, fallback: mode }
       try {
         for await (const item of subscribe({ ...about, ...state })) {
