@@ -5,6 +5,7 @@
 import { parsePosition } from '../../wire/position.js'
 import { GatewayError } from '../gateway.js'
 import type { Item } from '../items.js'
+import type { Mode } from '../machine.js'
 import { type State, subscribe } from '../subscribe.js'
 import { backoff, pause, type Timer, within } from '../timing.js'
 import type { Token } from '../token.js'
@@ -14,7 +15,8 @@ import type { Joined, LeaveReason, Resources } from './resources.js'
 export type EndReason = Exclude<LeaveReason, 'timeout'> | 'revoked' | 'refused'
 
 export type RoomState =
-  | { readonly state: 'live' }
+  /** `poll`: something on the way holds streams back, and what happens comes by long polls. */
+  | { readonly state: 'live'; readonly mode: Mode }
   /** What happens in the room will be told, but not now. */
   | { readonly state: 'reconnecting'; readonly reason: string }
   | { readonly state: 'ended'; readonly reason: EndReason; readonly error?: Error | undefined }
@@ -23,7 +25,9 @@ export interface MembershipOptions {
   readonly url: string | URL
   readonly session: string
   /** Of the application, beside the room's own. */
-  readonly channels: readonly string[]
+  readonly channels: () => readonly string[]
+  /** What others see who are present on them. */
+  readonly presence?: object | undefined
   readonly token?: Token | undefined
   readonly headers?: Readonly<Record<string, string>> | undefined
   readonly fetch?: typeof globalThis.fetch | undefined
@@ -65,6 +69,8 @@ export function createMembership(options: MembershipOptions): Membership {
   /** Order of the newest event by channel, over all streams. */
   const newest = new Map<string, number>()
   let stream = new AbortController()
+  /** By which way the last stream came through: the next begins with it. */
+  let mode: Mode = 'stream'
   let fruitless = 0
   let hidden = false
   let forgetPage = () => {}
@@ -130,12 +136,14 @@ export function createMembership(options: MembershipOptions): Membership {
     while (!over.signal.aborted && joined !== undefined) {
       let error: Error | undefined
       stream = new AbortController()
-      const { url, session, channels, token, headers, fetch } = options
-      const about = { url, session, channels, token, headers, fetch, timer, random, wake }
-      const state = { signal: stream.signal, after: joined.cursor, onState: tell }
+      const { url, session, presence, token, headers, fetch } = options
+      const channels = options.channels()
+      const asked = { url, session, channels, presence, token, headers, fetch }
+      const about = { ...asked, timer, random, wake }
+      const state = { signal: stream.signal, after: joined.cursor, onState: tell, fallback: mode }
       try {
         for await (const item of subscribe({ ...about, ...state })) {
-          if (item.type === 'ready') fruitless = 0
+          if (item.type === 'ready' || item.type === 'live') fruitless = 0
           if (isDouble(item)) continue
           // By a connection of our own that came late: the session is nobody else's. Where another window
           // has taken the place of this participant, the ends of its channels have come before.
@@ -155,7 +163,10 @@ export function createMembership(options: MembershipOptions): Membership {
   }
 
   function tell(state: State): void {
-    if (state.state === 'open') onState({ state: 'live' })
+    if (state.state === 'open') {
+      mode = state.mode
+      onState({ state: 'live', mode })
+    }
     if (state.state === 'waiting') onState({ state: 'reconnecting', reason: state.reason })
     if (state.state === 'ended' && state.reason !== undefined) expel(state.reason)
   }

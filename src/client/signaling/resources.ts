@@ -142,6 +142,8 @@ export function createResources(options: RequestOptions) {
     remove: (id: string, query = '') => ask<void>('DELETE', participant(id) + query),
     signals: (items: readonly SignalItem[], signal?: AbortSignal) =>
       ask<{ results: readonly SignalResult[] }>('POST', `${room}/signals`, items, signal),
+    /** Puts channels on the session's stream and takes some off. */
+    channels: (change: object) => ask<void>('PATCH', '/v1/sessions', change),
     iceServers: (signal?: AbortSignal) =>
       ask<IceServers>('GET', '/v1/ice-servers', undefined, signal),
     /** Leaves while the page goes away: nothing can be awaited any more, and the answer isn't heard. */

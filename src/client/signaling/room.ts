@@ -6,6 +6,7 @@ import { createIce } from './ice.js'
 import { type ConnectOptions, createLink, type DrivenLink, type PeerLink } from './link.js'
 import { createMembership, type RoomState } from './membership.js'
 import { createOutbox, type OutgoingSignal } from './outbox.js'
+import { createReadChannels } from './reading.js'
 import {
   createResources,
   type Joined,
@@ -37,10 +38,17 @@ export async function joinRoom(options: JoinOptions): Promise<Room> {
    */
   const eager = () => random() / 4
   const session = options.session ?? randomSecret()
-  const { url, token, headers, channels = [] } = options
+  const { url, token, headers, presence } = options
   const fetch = options.fetch ?? globalThis.fetch.bind(globalThis)
   const resources = createResources({ url, room: options.room, session, token, headers, fetch })
   const emitter = createEmitter<RoomEvents>()
+  const read = createReadChannels({
+    channels: options.channels ?? [],
+    ask: (change) => resources.channels(change),
+    onEvent: (event) => emitter.emit('event', event),
+    onGap: (gap) => emitter.emit('gap', gap),
+    onPresence: (present) => emitter.emit('presence', present),
+  })
   const roster = createRoster()
   const links = new Map<string, DrivenLink>()
   const pending = new Map<string, Pending>()
@@ -77,7 +85,8 @@ export async function joinRoom(options: JoinOptions): Promise<Room> {
   const membership = createMembership({
     url,
     session,
-    channels,
+    channels: () => read.names,
+    presence,
     token,
     headers,
     fetch,
@@ -162,16 +171,16 @@ export async function joinRoom(options: JoinOptions): Promise<Room> {
     if (item.type === 'event') {
       if (item.channel === roomChannel) onRoomEvent(item)
       else if (item.channel === inbox) onInboxEvent(item)
-      else if (channels.includes(item.channel)) emitter.emit('event', item)
+      else read.take(item)
     } else if (item.type === 'end') {
       if (item.channel === roomChannel || item.channel === inbox) {
         membership.expel(item.reason ?? undefined)
       }
     } else if (item.type === 'gap') {
-      if (channels.includes(item.channel)) emitter.emit('gap', item)
+      read.take(item)
       if (item.channel === roomChannel) void readAgain()
       if (item.channel === inbox) for (const link of links.values()) link.recover()
-    }
+    } else read.take(item)
   }
 
   function onRoomEvent({ name, data }: EventItem): void {
@@ -310,6 +319,7 @@ export async function joinRoom(options: JoinOptions): Promise<Room> {
       if (peer === undefined) undelivered({ to: id, toIncarnation: '', type, data })
       else outbox.send({ to: id, toIncarnation: peer.incarnation, type, data })
     },
+    channels: ({ add = [], remove = [] }) => read.change(add, remove),
     async leave() {
       if (state.state === 'ended') return
       for (const link of [...links.values()]) link.dispose()

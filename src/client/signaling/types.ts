@@ -1,5 +1,6 @@
 /** What an application sees of a room. */
-import type { EventItem, Item } from '../items.js'
+import type { EventItem, Item, Member } from '../items.js'
+import type { PresenceChange } from '../presence.js'
 import type { Timer } from '../timing.js'
 import type { Token } from '../token.js'
 import type { Listeners } from './emitter.js'
@@ -27,6 +28,8 @@ export interface JoinOptions {
   readonly muted?: Partial<Muted> | undefined
   /** Of the application, on the same stream: their events come as `event`. Default none. */
   readonly channels?: readonly string[] | undefined
+  /** What others see of this page who are present on `channels`: a JSON object of up to 1 KiB. Default none. */
+  readonly presence?: object | undefined
   /** Sent as `Authorization: Bearer`. A function is asked at each request. Default none. */
   readonly token?: Token | undefined
   readonly headers?: Readonly<Record<string, string>> | undefined
@@ -70,6 +73,12 @@ export interface RoomEvents {
   event: EventItem
   /** Events of one of `channels` may be missing. */
   gap: Extract<Item, { type: 'gap' }>
+  /** Who is present on one of `channels`, by id; `change` is undefined where all of it was told anew. */
+  presence: {
+    readonly channel: string
+    readonly members: ReadonlyMap<string, Member>
+    readonly change: PresenceChange | undefined
+  }
   error: Error
 }
 
@@ -96,6 +105,11 @@ export interface Room extends Listeners<RoomEvents> {
   }): Promise<Participant>
   /** A signal of the application's own to one peer. `type` begins with `x-`. */
   send(peer: string, type: `x-${string}`, data: unknown): void
+  /** Puts channels of the application on the stream, from this moment on, and takes some off. Gives back those it has then. */
+  channels(change: {
+    readonly add?: readonly string[] | undefined
+    readonly remove?: readonly string[] | undefined
+  }): Promise<readonly string[]>
   leave(): Promise<void>
 
   // For moderators.
