@@ -57,6 +57,8 @@ const FINAL: readonly string[] = ['kicked', 'replaced', 'closed', 'revoked']
 const PATIENCE = 10_000
 /** Tries of the first joining. */
 const ATTEMPTS = 6
+/** Its log in memory ended with it, or the participant was away for too long. */
+const FORGOTTEN = 'the gateway has given this participant up'
 /** Joinings in a row that came to no stream, after which it is given up. */
 const FRUITLESS = 8
 
@@ -157,8 +159,10 @@ export function createMembership(options: MembershipOptions): Membership {
       if (over.signal.aborted) return
       const denied = error instanceof GatewayError && [401, 403].includes(error.status)
       if (denied || fruitless++ >= FRUITLESS) return end('refused', error)
+      // Without channels of the application there is nothing left to open.
+      const lost = error instanceof GatewayError && error.problem?.code === 'channel_missing'
       while (hidden) await new Promise<void>((resolve) => wake(resolve))
-      await rejoin(error?.message ?? 'the gateway has ended the stream')
+      await rejoin(lost ? FORGOTTEN : (error?.message ?? 'the gateway has ended the stream'))
     }
   }
 
@@ -227,7 +231,7 @@ export function createMembership(options: MembershipOptions): Membership {
         const gone = error instanceof GatewayError && error.status === 404
         if (!gone) return
       }
-      if (!over.signal.aborted) await rejoin('the gateway has given this participant up')
+      if (!over.signal.aborted) await rejoin(FORGOTTEN)
     },
     end,
   }
