@@ -211,6 +211,7 @@ export class Board {
       leases: lasting,
       ...(set.size > 0 && { set: Object.fromEntries(set) }),
       ...(overdue.length > 0 && { overdue }),
+      ...(onlyLeaves(fields) && { frees: true }),
       ...(drafts.length > 0 && { drafts }),
     })
     if (changed.kind === 'sequence') throw new Error('No member of a presence numbers anything')
@@ -237,6 +238,10 @@ const isOverdue = ({ happening }: Job) => happening?.kind === 'overdue'
 
 function changesNothing({ fields, leases, overdue }: Plan): boolean {
   return fields.size === 0 && leases.length === 0 && overdue.length === 0
+}
+
+function onlyLeaves(fields: ReadonlyMap<string, string | null>): boolean {
+  return fields.size > 0 && [...fields.values()].every((text) => text === null)
 }
 
 function sizeOf(happening: Happening): number {
