@@ -64,8 +64,6 @@ export function createConnection(options: ConnectionOptions): Connection {
   let state = stateOf(start)
   let established = false
   let abort = new AbortController()
-  /** One after the other: what an older connection has read is given away first. */
-  let tail = Promise.resolve()
   let armed = NEVER
   let disarm = () => {}
   let owed: { readonly channel: string; readonly id: string } | undefined
@@ -104,7 +102,8 @@ export function createConnection(options: ConnectionOptions): Connection {
     else {
       abort = new AbortController()
       const { signal } = abort
-      tail = tail.then(() => read(command, signal))
+      // Not before the caller is through: channels that are subscribed together are opened together.
+      queueMicrotask(() => read(command, signal))
     }
   }
 
@@ -131,12 +130,14 @@ export function createConnection(options: ConnectionOptions): Connection {
       let answered = false
       for (;;) {
         const { value, done } = await reader.read()
+        // Given up: what it still brings comes again by the next one, which goes on from the cursor.
+        if (signal.aborted) return
         if (done) break
-        if (!signal.aborted) tell({ type: 'heard', link, what: 'bytes' })
+        tell({ type: 'heard', link, what: 'bytes' })
         const { retry } = decoder
         const items = decoder.feed(value)
         if (decoder.retry !== retry) tell({ type: 'retry', link, ms: decoder.retry })
-        // All of them, also where the connection was given up meanwhile: the cursor is past them.
+        // All of them, also where one of them ends the connection: the cursor is past them.
         for (const item of items) {
           answered ||= item.type === 'live'
           take(item, link, mode)

@@ -191,6 +191,27 @@ t.test('what can’t be sent waits, in order and up to a bound', async (t) => {
   )
 })
 
+t.test('a platform that never ends what was given up holds up nothing', async (t) => {
+  const { url } = await start(t)
+  /** As undici does where a body comes to its end just when it is given up. */
+  const deaf: typeof fetch = async (input, { signal: _, ...init } = {}) => {
+    const response = await fetch(input, init)
+    t.teardown(() => response.body?.cancel().catch(() => {}))
+    return response
+  }
+  const it = connect({ url, fetch: deaf })
+  t.teardown(() => it.close())
+  const a = collector()
+  const sub = it.subscribe('a', a.take)
+  await inState(it, 'live')
+  sub.unsubscribe()
+  await inState(it, 'idle')
+  it.subscribe('a', a.take)
+  await inState(it, 'live')
+  await it.publish('a', 1)
+  t.same(await a.until(1), [1])
+})
+
 t.test('tokens end three times, and the stream goes on', async (t) => {
   const gateway = await lockedGateway(t)
   let tokens = 0

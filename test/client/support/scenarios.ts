@@ -39,14 +39,9 @@ function pause(ms: number): Promise<void> {
 }
 
 /** Says what was seen where a scenario's patience ends. */
-async function expectEvents(
-  t: Test,
-  remote: Remote,
-  expected: readonly unknown[],
-  soon = SOON,
-): Promise<void> {
+async function expectEvents(t: Test, remote: Remote, expected: readonly unknown[]): Promise<void> {
   try {
-    await within(soon, 'every event', remote.until(hasEvents, expected.length))
+    await within(SOON, 'every event', remote.until(hasEvents, expected.length))
   } catch (error) {
     t.comment(JSON.stringify(await remote.notes()))
     throw error
@@ -150,7 +145,6 @@ export async function runScenarios(
       await remote.publish(channel, expected.at(-1))
       current = await startGatewayProcess({ ...env, ...settings })
     }
-    // It may have been let down while it came back: then it waits, and comes again.
-    await expectEvents(t, remote, expected, 3 * SOON)
+    await expectEvents(t, remote, expected)
   })
 }
