@@ -1,5 +1,6 @@
 /** A real relay for tests, with the configuration of docs/coturn.conf: own ports on loopback, gone with the test. */
 import { spawn } from 'node:child_process'
+import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createConnection } from 'node:net'
@@ -78,9 +79,28 @@ export async function startRelay({ lines = [], without }: RelayOptions = {}): Pr
   }
   await until('listening', async () => {
     if (child.exitCode !== null) throw new Error(`turnserver ended at start:\n${log}`)
-    return (await Promise.all([port, tlsPort].map(accepts))).every(Boolean)
+    return (await Promise.all([accepts(port), accepts(tlsPort), answers(port)])).every(Boolean)
   })
   return { port, tlsPort, secret, certificate: pem, log: () => log, stop }
+}
+
+/** Whether it answers over UDP, which it may begin to later than over TCP: a binding request (RFC 8489 § 5). */
+async function answers(port: number): Promise<boolean> {
+  const socket = createSocket('udp4')
+  const request = Buffer.alloc(20)
+  request.writeUInt32BE(0x0001_0000)
+  request.writeUInt32BE(0x2112_a442, 4)
+  try {
+    socket.connect(port, '127.0.0.1')
+    await once(socket, 'connect')
+    socket.send(request)
+    await once(socket, 'message', { signal: AbortSignal.timeout(200) })
+    return true
+  } catch {
+    return false
+  } finally {
+    socket.close()
+  }
 }
 
 async function accepts(port: number): Promise<boolean> {
