@@ -101,9 +101,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     else if (command.type === 'close') abort.abort()
     else {
       abort = new AbortController()
-      const { signal } = abort
-      // Not before the caller is through: channels that are subscribed together are opened together.
-      queueMicrotask(() => read(command, signal))
+      void read(command, abort.signal)
     }
   }
 
@@ -111,6 +109,8 @@ export function createConnection(options: ConnectionOptions): Connection {
     { link, mode, wait }: Command & { type: 'open' },
     signal: AbortSignal,
   ): Promise<void> {
+    // Not before the caller is through: channels that are subscribed together are opened together.
+    await undefined
     if (signal.aborted) return
     const broken = (reason: string, asked = 0) =>
       tell({ type: 'broken', link, reason, asked: Math.max(asked, decoder.retry) })
