@@ -169,7 +169,7 @@ export function isSame(a: ClientState, b: ClientState): boolean {
   return a.state === b.state && (a as { until?: number }).until === (b as { until?: number }).until
 }
 
-/** When `tick` is due; Infinity: never. */
+/** When `tick` is due; `NEVER`: by nothing that is known now. */
 export function wakeAt({ phase, deadline, until, owed, checkAt, renewAt }: Machine): number {
   if (phase === 'idle' || phase === 'ended') return NEVER
   if (phase !== 'open') return Math.min(until, renewAt)

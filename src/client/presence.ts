@@ -24,6 +24,8 @@ export interface Roster {
   readonly members: ReadonlyMap<string, Member>
   /** False before the first state has come. */
   readonly known: boolean
+  /** Changes may have passed by: what comes waits for a state. */
+  doubt(): void
   takeState(state: Omit<PresenceItem, 'type'>): void
   /** False: a state is needed. */
   takeChange(event: EventItem): boolean
@@ -55,9 +57,12 @@ export function createRoster(onChange: PresenceListener): Roster {
     get known() {
       return at >= 0
     },
+    doubt() {
+      at = -1
+    },
     takeState(state) {
       const order = orderOf(state.position)
-      if (order < at) return
+      if (order <= at) return
       at = order
       members = new Map(state.members.map((member) => [member.id, member]))
       onChange(members, undefined)
