@@ -115,6 +115,8 @@ export type Happening =
   | { readonly type: 'online' | 'offline' }
   /** The page is seen again. `restored`: it comes out of the back-forward cache. */
   | { readonly type: 'visible' | 'restored' }
+  /** The page is no more, or rests in that cache. */
+  | { readonly type: 'left' }
   /** Time has passed. */
   | { readonly type: 'tick' }
   | { readonly type: 'measured'; readonly rtt: number }
@@ -208,6 +210,7 @@ export function step(
       case 'close':
         end('closed')
         return
+      case 'left':
       case 'offline':
         if (m.phase === 'idle') return
         rest('offline')
