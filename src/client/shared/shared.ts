@@ -119,12 +119,14 @@ export function createSharedFeed(sharing: Sharing, options: FeedOptions): Feed {
     line = openBroadcast(tab, sharing, hear, hello)
   }
   function open(): void {
-    if (sharing.worker === undefined) return byElection()
-    line = openWorker(tab, sharing.worker, sharing.name, hear, () => {
-      line.close()
-      if (!closed && navigator.locks) byElection()
-    })
-    hello()
+    if (sharing.worker === undefined) byElection()
+    else {
+      line = openWorker(tab, sharing.worker, sharing.name, hear, () => {
+        line.close()
+        if (!closed && navigator.locks) byElection()
+      })
+      hello()
+    }
   }
   function leave(): void {
     line.say({ type: 'bye' })
