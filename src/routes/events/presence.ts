@@ -125,7 +125,10 @@ export async function appear(
       rights = fresh
       void inTurn(() => {
         const lost = [...along].filter((channel) => !fresh.may('presence', channel))
-        for (const channel of lost) lose(stream, channel, 'revoked')
+        for (const channel of lost) {
+          byName.delete(channel)
+          lose(stream, channel, 'revoked')
+        }
       })
     },
     leave(going) {
