@@ -39,6 +39,8 @@ export function createClient<M extends EventMap = AnyEvents>(options: ConnectOpt
   })
   const readers = new Map<string, Set<Reader>>()
   const rosters = new Map<string, Set<Roster>>()
+  /** What is said of this client, by channel, where that is not what its stream is opened with. */
+  const said = new Map<string, object | null>()
   const listeners = new Set<(state: ClientState) => unknown>()
   if (options.onState) listeners.add(options.onState)
   const over = new AbortController()
@@ -48,6 +50,10 @@ export function createClient<M extends EventMap = AnyEvents>(options: ConnectOpt
     onItem,
     onState(state: ClientState): void {
       for (const listener of [...listeners]) call(() => listener(state))
+      // It may have been away for longer than it counts as present.
+      if (/live|polling/.test(state.state)) {
+        for (const [channel, data] of said) say(channel, data).catch(() => {})
+      }
       if (state.state !== 'ended' || state.reason === 'complete') return
       const error = state.error ?? new Error(`the stream has ended: ${state.reason}`)
       for (const reader of allReaders()) reader.end(closing.aborted ? undefined : error)
@@ -109,7 +115,7 @@ export function createClient<M extends EventMap = AnyEvents>(options: ConnectOpt
     const channel = item.channel.slice(PRESENCE.length)
     if (item.type === 'gap') doubt(channel)
     if (item.type !== 'event') return
-    for (const roster of rostersOf(channel)) if (!roster.takeChange(item)) look(channel)
+    for (const roster of rostersOf(channel)) roster.takeChange(item)
   }
 
   // ── reading ──
@@ -204,6 +210,12 @@ export function createClient<M extends EventMap = AnyEvents>(options: ConnectOpt
     look(channel)
   }
 
+  async function say(channel: string, data: object | null): Promise<void> {
+    const headers = { 'sluice-session': feed.session }
+    const body = JSON.stringify({ presence: { [channel]: data } })
+    await caller.ask('sessions', { method: 'PATCH', headers, body })
+  }
+
   function presence(channel: string): Presence {
     const heard = new Set<PresenceListener>()
     const roster = createRoster((members, change) => {
@@ -224,15 +236,14 @@ export function createClient<M extends EventMap = AnyEvents>(options: ConnectOpt
         if (roster.known) call(() => listener(roster.members, undefined))
         return () => heard.delete(listener)
       },
-      async update(data) {
-        const headers = { 'sluice-session': feed.session }
-        const body = JSON.stringify({ presence: { [channel]: data } })
-        await caller.ask('sessions', { method: 'PATCH', headers, body })
+      update(data) {
+        said.set(channel, data)
+        return say(channel, data)
       },
       close() {
         if (!some.delete(roster)) return
         heard.clear()
-        if (some.size === 0 && rosters.get(channel) === some) rosters.delete(channel)
+        if (some.size === 0) rosters.delete(channel)
         feed.remove(name)
       },
     }

@@ -60,9 +60,9 @@ function listen(presence: Presence) {
   })
   return {
     told,
-    /** Resolves once it was told so. */
-    async heard(what: string) {
-      while (!told.includes(what)) {
+    /** Resolves once it was told so, that many times. */
+    async heard(what: string, times = 1) {
+      while (told.filter((it) => it === what).length < times) {
         await new Promise<void>((resolve) => {
           wake = resolve
         })
@@ -78,6 +78,14 @@ function listen(presence: Presence) {
       }
     },
   }
+}
+
+/** On the way to the gateway; cuts when it is told to. */
+async function cutting(t: Test, url: string) {
+  const target = Number(new URL(url).port)
+  const cutter = await startCutter({ target, random: seeded(7), budget: () => undefined })
+  t.teardown(cutter.stop)
+  return cutter
 }
 
 t.test('who is there is told first, then who comes, changes and goes', async (t) => {
@@ -152,12 +160,7 @@ t.test('a channel and who is on it are subscribed and left apart', async (t) => 
 
 t.test('a reconnect within the grace is seen by nobody, and misses nothing', async (t) => {
   const { url } = await startGateway(t, CALM)
-  const cutter = await startCutter({
-    target: Number(new URL(url).port),
-    random: seeded(7),
-    budget: () => undefined,
-  })
-  t.teardown(cutter.stop)
+  const cutter = await cutting(t, url)
   const a = await enter(t, url)
   const seen = listen(a.presence(CHANNEL))
   await seen.present(idOf(a))
@@ -183,6 +186,30 @@ t.test('a reconnect within the grace is seen by nobody, and misses nothing', asy
   await seen.heard(`~${idOf(b)}`)
   const ofB = seen.told.filter((it) => it.includes(idOf(b)) && !it.startsWith('='))
   t.same(ofB, [`+${idOf(b)}`, `~${idOf(b)}`])
+})
+
+t.test('what one says of oneself is said again by who was away for too long', async (t) => {
+  const { url } = await startGateway(t, SOON, QUICK)
+  const cutter = await cutting(t, url)
+  const a = await enter(t, url)
+  const presence = a.presence(CHANNEL)
+  const seen = listen(presence)
+  let away = false
+  const b = await enter(t, cutter.url, {
+    presence: { name: 'B' },
+    random: () => 0,
+    fetch: (input, init) => (away ? Promise.reject(new TypeError('away')) : fetch(input, init)),
+  })
+  await seen.present(idOf(a), idOf(b))
+  await b.presence(CHANNEL).update({ name: 'B', busy: true })
+  await seen.heard(`~${idOf(b)}`)
+  away = true
+  cutter.cutAll()
+  await seen.heard(`-${idOf(b)} timeout`)
+  away = false
+  await seen.heard(`+${idOf(b)}`)
+  await seen.heard(`~${idOf(b)}`, 2)
+  t.same(presence.members.get(idOf(b))?.data, { name: 'B', busy: true })
 })
 
 t.test('by polls it is the same', async (t) => {
