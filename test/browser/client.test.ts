@@ -47,7 +47,7 @@ function seen(notes: readonly Note[]): unknown[] {
 }
 
 t.test(
-  'offline three times, while both sides publish: nothing lost, nothing doubled, in order',
+  'offline for half a minute, three times, while both sides publish: nothing lost, nothing doubled, in order',
   async (t) => {
     const context = await browser.newContext()
     t.teardown(() => context.close())
@@ -67,7 +67,7 @@ t.test(
         own.push(`own ${time}.${n}`)
         await remote.publish(channel, own.at(-1))
       }
-      await new Promise((resolve) => setTimeout(resolve, 5000))
+      await new Promise((resolve) => setTimeout(resolve, 30_000))
       await context.setOffline(false)
       await remote.until(hasEvents, theirs.length + own.length)
     }

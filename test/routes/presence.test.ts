@@ -434,6 +434,29 @@ onBothLogs(
   },
 )
 
+onBothLogs(
+  t,
+  'presence that is read by its own name stays when its channel goes',
+  async (t, start) => {
+    const { url } = await start(CALM)
+    const named = ['chat:7', 'presence:chat:7']
+    const a = await subscribe(url, named, `session=${session('a')}`)
+    t.teardown(a.close)
+    await a.event('presence.state')
+    const headers = { 'sluice-session': session('a'), 'content-type': 'application/json' }
+    const body = JSON.stringify({ remove: ['chat:7'] })
+    t.match(await ask(`${url}/v1/sessions`, { method: 'PATCH', headers, body }), { status: 200 })
+    t.match(await diff(a, ({ left }) => left!.length > 0), { left: [{ id: idOf('a') }] })
+    await enter(t, url, 'b')
+    t.match(await diff(a, ({ joined }) => joined!.length > 0), { joined: [{ id: idOf('b') }] })
+    const ended = a.blocks.filter(({ event }) => event === 'stream.end')
+    t.same(
+      ended.map(({ json }) => json.channel),
+      ['chat:7'],
+    )
+  },
+)
+
 onBothLogs(t, 'a channel that goes while no stream is open ends the grace', async (t, start) => {
   const { url } = await start(CALM)
   const watcher = await enter(t, url, 'w')
