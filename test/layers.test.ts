@@ -22,6 +22,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'client/': ['wire/', 'eventsource-parser'],
   // Hooks over a client that somebody else has made: of the client its types alone.
   'react/': ['client/items.ts', 'client/machine.ts', 'client/types.ts', 'react'],
+  // What browsers are shown: on the client alone, like anybody's pages.
+  'pages/': ['client/'],
   // Services.
   'log/': ['wire/', 'limits.ts', 'metrics.ts', 'node:', 'ioredis', 'cluster-key-slot'],
   'publish/': SEAM,
@@ -117,7 +119,10 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     ...DOMAIN,
     ...WEB,
   ],
+  // Serves them, and speaks to the gateway as everybody does.
+  'site/': ['plugins/', 'wire/errors.ts', 'node:', 'fastify'],
   'server.ts': [
+    'site/',
     'config.ts',
     'logger.ts',
     'gateway.ts',
