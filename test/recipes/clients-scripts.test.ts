@@ -40,6 +40,7 @@ interface Places {
 }
 
 function codeOf(
+  t: Test,
   title: string,
   language: string,
   { url, channel, hello = channel }: Places,
