@@ -11,6 +11,8 @@ export interface Follower {
   said(words: string | RegExp): Promise<void>
   /** Its exit code, once it has ended. */
   readonly ended: Promise<number | null>
+  /** SIGTERM. */
+  stop(): void
 }
 
 export interface Run {
@@ -53,6 +55,7 @@ export function startFollower(t: Test, { command, cwd, env }: Run): Follower {
   return {
     lines,
     ended,
+    stop: () => void child.kill(),
     async said(words) {
       const fits = (line: string) =>
         typeof words === 'string' ? line.includes(words) : words.test(line)
