@@ -20,6 +20,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   // Pure and fit for browsers.
   'wire/': [],
   'client/': ['wire/', 'eventsource-parser'],
+  // Hooks over a client that somebody else has made: of the client its types alone.
+  'react/': ['client/items.ts', 'client/machine.ts', 'client/types.ts', 'react'],
   // What browsers are shown: on the client alone, like anybody's pages.
   'pages/': ['client/'],
   // Services.
