@@ -9,6 +9,8 @@ export interface IngestOptions {
   readonly logger: Logger
   /** Bytes of an event's data. */
   readonly maxEventBytes: number
+  /** The log has taken an event. Default: nobody counts. */
+  readonly appended?: (channel: string) => void
 }
 
 export interface Ingest {

@@ -31,6 +31,8 @@ export interface RawOptions {
   readonly logger: Logger
   /** Bytes of an event's data. */
   readonly maxEventBytes: number
+  /** The log has taken an event. Default: nobody counts. */
+  readonly appended?: (channel: string) => void
 }
 
 export interface Raw {
@@ -48,7 +50,8 @@ interface Turn {
   scheduled: boolean
 }
 
-export function createRaw({ intake, logger, maxEventBytes }: RawOptions): Raw {
+export function createRaw(options: RawOptions): Raw {
+  const { intake, logger, maxEventBytes, appended = () => {} } = options
   const prefix = `${intake.prefix}:in:`
   const drops = createDrops(logger)
   const flying = new Set<Promise<void>>()
@@ -202,6 +205,7 @@ export function createRaw({ intake, logger, maxEventBytes }: RawOptions): Raw {
       }
       outcomes.forEach((outcome, i) => {
         if (outcome instanceof SluiceError) drops.count(outcome.code, drafts[i]!.channel)
+        else appended(outcome.channel)
       })
     } catch (error) {
       drops.count(reasonOf(error), drafts[0]!.channel, drafts.length)

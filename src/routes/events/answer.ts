@@ -154,6 +154,7 @@ export function createAnswers(context: RouteContext): Answers {
       .openStream({
         ...{ channels: appearance.channels, from, starts, reach: appearance.reach, format },
         ...{ session, presented, greetings, onClosed, onGap },
+        who: { session, subject: identity.subject, address: request.ip },
       })
       .catch((error: unknown) => {
         leaveSeat()
@@ -296,6 +297,7 @@ export function createAnswers(context: RouteContext): Answers {
     // Without a body there is nothing to break off.
     if (breaks && request.method === 'HEAD') throw problem
     const retry = OVERLOAD_RETRY_MS * (2 / 3 + (Math.random() * 2) / 3)
+    context.admin.refused(problem.code, false)
     // A restart is over sooner than a shortage.
     const ms = problem.code === 'draining' ? retry / 10 : retry
     const words = retryLine(ms) + comment(`${problem.code}: ${problem.message}`)
