@@ -175,8 +175,7 @@ function countedDocuments(documents: Documents, hub: Hub): Documents {
     ...documents,
     async change(name, change) {
       const changed = await documents.change(name, change)
-      if (changed.kind !== 'changed') return changed
-      for (const { channel, duplicate } of changed.receipts) if (!duplicate) hub.published(channel)
+      if (changed.kind === 'changed') changed.receipts.forEach(hub.published)
       return changed
     },
   }

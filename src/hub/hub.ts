@@ -75,8 +75,8 @@ export interface Hub {
   /** Whether another stream would be one too many. */
   readonly crowded: boolean
   publish(drafts: readonly Draft[]): Promise<Receipt[]>
-  /** Counts an event that the log has taken by another road. */
-  published(channel: string): void
+  /** Counts an event that the log has taken by another road, unless it is a duplicate. */
+  published(receipt: Receipt): void
   /** How it stands, for whoever looks after the gateway. */
   readonly survey: Survey
   /** Rejects where the log can't be asked. */
@@ -176,7 +176,8 @@ export function createHub(options: HubOptions): Hub {
     return load
   }
 
-  function published(name: string): void {
+  function published({ channel: name, position, duplicate }: Receipt): void {
+    if (duplicate) return
     totals.published++
     let load = activity.loads.get(name)
     if (load === undefined) {
@@ -184,6 +185,9 @@ export function createHub(options: HubOptions): Hub {
       activity.list(load)
     }
     load.published++
+    if (position === null || position.order <= load.order) return
+    load.order = position.order
+    load.tag = position.tag
   }
 
   // ── what comes in ──
@@ -456,7 +460,7 @@ export function createHub(options: HubOptions): Hub {
         // A log in memory has handed the entries over by now; one elsewhere answers in a turn of its own.
         const delivering = dirty.length > 0
         const receipts = await appended
-        for (const { channel, duplicate } of receipts) if (!duplicate) published(channel)
+        receipts.forEach(published)
         if (delivering) await endOfTurn()
         return receipts
       } finally {

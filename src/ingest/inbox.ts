@@ -12,7 +12,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import type { Redis } from 'ioredis'
-import type { Draft } from '../log/log.js'
+import type { Draft, Receipt } from '../log/log.js'
 import { callFunction, isElsewhere, isReply } from '../log/redis/functions.js'
 import type { Intake, IntakeLink } from '../log/redis/intake.js'
 import type { Logger } from '../logger.js'
@@ -28,7 +28,7 @@ export interface InboxOptions {
   /** Bytes of an event's data. */
   readonly maxEventBytes: number
   /** The log has taken an event. Default: nobody counts. */
-  readonly appended?: (channel: string) => void
+  readonly appended?: (receipt: Receipt) => void
 }
 
 export interface Inbox {
@@ -182,7 +182,7 @@ export function createInbox(options: InboxOptions): Inbox {
               rejected.push({ id, fields, reason: reasonOf(outcome) })
             } else {
               done.push(id)
-              if (outcome !== 'taken' && !outcome.duplicate) appended(outcome.channel)
+              if (outcome !== 'taken') appended(outcome)
             }
           })
         } catch {

@@ -9,7 +9,7 @@
  * any node would do: so they hear the same messages in the same order, on which the lease relies.
  */
 import type { Redis } from 'ioredis'
-import type { Draft } from '../log/log.js'
+import type { Draft, Receipt } from '../log/log.js'
 import type { Intake, IntakeLink } from '../log/redis/intake.js'
 import type { Logger } from '../logger.js'
 import { SluiceError } from '../wire/errors.js'
@@ -32,7 +32,7 @@ export interface RawOptions {
   /** Bytes of an event's data. */
   readonly maxEventBytes: number
   /** The log has taken an event. Default: nobody counts. */
-  readonly appended?: (channel: string) => void
+  readonly appended?: (receipt: Receipt) => void
 }
 
 export interface Raw {
@@ -205,7 +205,7 @@ export function createRaw(options: RawOptions): Raw {
       }
       outcomes.forEach((outcome, i) => {
         if (outcome instanceof SluiceError) drops.count(outcome.code, drafts[i]!.channel)
-        else appended(outcome.channel)
+        else appended(outcome)
       })
     } catch (error) {
       drops.count(reasonOf(error), drafts[0]!.channel, drafts.length)
