@@ -21,7 +21,7 @@ t.test('an open gateway shows what it is, and demos', async (t) => {
     const text = await page.text()
     t.match(text, /<title>.+<\/title>/)
     for (const [, file] of text.matchAll(/(?:src|href)="(\/pages\/[^"#]+)"/g)) {
-      t.equal((await fetch(`${url}${file}`)).status, 200, file)
+      t.equal((await fetch(`${url}${file}`)).status, 200, `${file}`)
     }
   }
 })
