@@ -23,6 +23,12 @@ export function keepToken(text: string | undefined): void {
   else sessionStorage.setItem(KEPT, text)
 }
 
+/** Whether the gateway wants to know who looks. Asked of its page, for a refusal would be an error in the console. */
+export async function isLocked(): Promise<boolean> {
+  const { headers } = await fetch(location.pathname, { method: 'HEAD', cache: 'no-store' })
+  return headers.get('sluice-locked') === '?1'
+}
+
 /** ms that an answer may take: what is older than that is no picture of now. */
 const PATIENCE_MS = 10_000
 

@@ -41,7 +41,7 @@ const FIGURES: readonly Figure[] = [
   {
     name: 'Gaps told',
     value: ({ sum }) => brief(sum.totals.gaps),
-    more: ({ sum }) => `log lost ${count(sum.totals.interruptions)} times`,
+    more: ({ sum }) => interruptions(sum.totals.interruptions),
   },
   {
     name: 'Publishes refused',
@@ -49,6 +49,11 @@ const FIGURES: readonly Figure[] = [
     more: ({ nodes }) => `of ${brief(refusals(nodes))} refusals`,
   },
 ]
+
+function interruptions(times: number): string {
+  if (times === 0) return 'the log was always there'
+  return `without the log ${times === 1 ? 'once' : `${count(times)} times`}`
+}
 
 function refusals(nodes: Overview['nodes']): number {
   return nodes.flatMap((node) => Object.values(node.refusals)).reduce((sum, it) => sum + it, 0)

@@ -6,7 +6,7 @@
  */
 import { $ } from '../shared/dom.js'
 import type { Channels, NodeAnswer, Overview, Streams } from './answers.js'
-import { ask, keepToken, RefusedError, token } from './ask.js'
+import { ask, isLocked, keepToken, RefusedError, token } from './ask.js'
 import { createChannelTable } from './channels.js'
 import { showFigures } from './figures.js'
 import { showNodes } from './nodes.js'
@@ -133,4 +133,8 @@ forget.addEventListener('click', () => {
 document.addEventListener('visibilitychange', () => {
   if (!document.hidden && door.hidden) void round()
 })
-void round()
+
+// Where nobody answers, the round says so.
+const locked = token() === undefined && (await isLocked().catch(() => false))
+if (locked) askForToken('')
+else void round()

@@ -39,14 +39,14 @@ export function showNodes(list: HTMLElement): (answer: Overview) => void {
 }
 
 function fact(name: string) {
-  const value = make('dd')
+  const value = make('dd', { className: 'value' })
   return { box: make('div', {}, make('dt', { textContent: name }), value), value }
 }
 
 function createCard(id: string): Card {
   const name = make('h3')
   const pill = make('p', { className: 'pill' })
-  const about = make('p', { className: 'hint' })
+  const about = make('p', { className: 'hint about' })
   const [into, out] = [createSpark('published'), createSpark('delivered')]
   const [intoRate, outRate] = [make('b'), make('b')]
   const facts = {
@@ -54,7 +54,7 @@ function createCard(id: string): Card {
     lagging: fact('Slow readers'),
     channels: fact('Channels'),
     busy: fact('Event loop'),
-    delay: fact('Late by'),
+    delay: fact('Delay p99'),
     memory: fact('Memory'),
   }
   const trouble = make('p', { className: 'trouble' })

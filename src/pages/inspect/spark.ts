@@ -3,8 +3,9 @@
 const SVG = 'http://www.w3.org/2000/svg'
 const WIDTH = 120
 const HEIGHT = 28
-/** Points of a whole line; fewer stand at its right end. */
-const POINTS = 60
+/** Points at the most; of a line that has fewer than the least, the left part is empty. */
+const MOST = 60
+const LEAST = 15
 
 export interface Spark {
   readonly element: SVGSVGElement
@@ -25,9 +26,9 @@ export function createSpark(kind: string): Spark {
   return {
     element,
     draw(values) {
-      const shown = values.slice(-POINTS)
+      const shown = values.slice(-MOST)
       const most = Math.max(1, ...shown)
-      const step = WIDTH / (POINTS - 1)
+      const step = WIDTH / (Math.max(LEAST, shown.length) - 1)
       const x = (i: number) => WIDTH - (shown.length - 1 - i) * step
       const points = shown.map((value, i) => {
         const y = HEIGHT - 1 - (value / most) * (HEIGHT - 3)

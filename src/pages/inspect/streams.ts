@@ -21,7 +21,7 @@ function row(stream: StreamAnswer, node: string | undefined, now: number): HTMLE
   const who = make('td', {}, make('span', { textContent: subject ?? address ?? 'somebody' }))
   const more = [...(subject === null ? [] : [address]), session].filter((it) => it !== null)
   if (more.length > 0)
-    who.append(make('span', { className: 'hint', textContent: more.join(' · ') }))
+    who.append(make('span', { className: 'hint id wide', textContent: more.join(' · ') }))
   const rest = stream.count - channels.length
   const named = channels.join(', ') + (rest > 0 ? ` and ${count(rest)} more` : '')
   const { text, tone } = stateOf(stream)

@@ -144,7 +144,7 @@ function shownAs(item: Item): HTMLElement | undefined {
       const { time, name, sender, json, id } = item
       const head = make(
         'p',
-        { className: 'hint' },
+        { className: 'hint about' },
         make('time', { dateTime: new Date(time).toISOString(), textContent: clock(time, true) }),
       )
       if (name !== 'message') head.append(make('b', { textContent: name }))
