@@ -40,7 +40,7 @@ async function inspect(t: Test, { url }: GatewayProcess, width = 1280) {
 const row = (page: Page, channel: string) => page.locator(`tr[data-channel="${channel}"]`)
 const items = (page: Page) => page.locator('#tail-items li')
 
-t.test('shows channels with what goes on, and the tail of one, gaps told', async (t) => {
+t.test('shows channels with what goes on, and the tail of one', async (t) => {
   const node = await gateway(t)
   const { url } = node
   const stream = await subscribe(url, ['chat:7'])
@@ -58,9 +58,6 @@ t.test('shows channels with what goes on, and the tail of one, gaps told', async
   t.equal(await row(page, 'chat:7').getByRole('button').getAttribute('aria-pressed'), 'true')
   await publish(url, 'chat:7', { text: '<b>now</b>' })
   await items(page).first().filter({ hasText: '<b>now</b>' }).waitFor()
-  await fetch(`${url}/v1/channels?channel=chat:7`, { method: 'DELETE' })
-  await publish(url, 'chat:7', { text: 'after' })
-  await items(page).first().filter({ hasText: 'after' }).waitFor()
 
   await page.keyboard.press('Escape')
   await page.locator('#tail').waitFor({ state: 'hidden' })
@@ -99,7 +96,7 @@ t.test('orders and filters channels, and names who takes nothing', async (t) => 
   t.same(await names(), ['a'])
 
   const worst = page.locator('#stream-rows tr').first()
-  await worst.filter({ hasText: 'takes nothing' }).waitFor()
+  await worst.filter({ hasText: 'stalled for' }).waitFor()
   t.match(await worst.textContent(), 'hose')
   t.match(await page.locator('#figures').textContent(), /Slow readers1/)
   const wide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth)
@@ -143,14 +140,22 @@ t.test(
   },
 )
 
-t.test('a gateway that is gone is said to be, and back when it is', async (t) => {
-  const node = await gateway(t)
-  const { page } = await inspect(t, node)
-  const standing = (text: string) => page.locator('#standing').filter({ hasText: text }).waitFor()
-  await standing('live')
-  await node.stop()
-  await standing('doesn’t answer')
-  await gateway(t, { SLUICE_PORT: String(node.port) })
-  await standing('live')
-  t.match(await page.locator('#nodes').textContent(), 'no sign of life since')
-})
+t.test(
+  'a gateway that is gone is said to be, and back when it is; the tail says what it missed',
+  async (t) => {
+    const node = await gateway(t)
+    const { page } = await inspect(t, node)
+    const standing = (text: string) => page.locator('#standing').filter({ hasText: text }).waitFor()
+    await standing('live')
+    await publish(node.url, 'chat:7', 'before')
+    await row(page, 'chat:7').click()
+    await items(page).filter({ hasText: 'before' }).waitFor()
+    await node.stop()
+    await standing('doesn’t answer')
+    await gateway(t, { SLUICE_PORT: String(node.port) })
+    await standing('live')
+    t.match(await page.locator('#nodes').textContent(), 'no sign of life since')
+    // Its log was in memory: what the tail has read is not known any more.
+    await page.locator('#tail-items .gap').filter({ hasText: 'Gap (unknown)' }).waitFor()
+  },
+)

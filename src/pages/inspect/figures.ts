@@ -51,8 +51,8 @@ const FIGURES: readonly Figure[] = [
 ]
 
 function interruptions(times: number): string {
-  if (times === 0) return 'the log was always there'
-  return `without the log ${times === 1 ? 'once' : `${count(times)} times`}`
+  if (times === 0) return 'log never away'
+  return `log away ${times === 1 ? 'once' : `${count(times)} times`}`
 }
 
 function refusals(nodes: Overview['nodes']): number {

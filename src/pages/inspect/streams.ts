@@ -41,7 +41,7 @@ function row(stream: StreamAnswer, node: string | undefined, now: number): HTMLE
 }
 
 function stateOf({ phase, stalledMs }: StreamAnswer): { text: string; tone: string } {
-  if (stalledMs > 0) return { text: `takes nothing for ${span(stalledMs)}`, tone: 'bad' }
+  if (stalledMs > 0) return { text: `stalled for ${span(stalledMs)}`, tone: 'bad' }
   if (phase === 'replaying') return { text: 'catching up', tone: 'wait' }
   return phase === 'live' ? { text: 'live', tone: 'good' } : { text: 'ending', tone: 'none' }
 }
