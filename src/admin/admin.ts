@@ -14,7 +14,7 @@ import type { Survey } from '../hub/survey.js'
 import { type Board, noBoard } from './board.js'
 import { createMeter } from './meter.js'
 import type { Lists, NodeReport, Report } from './report.js'
-import { startVitals } from './vitals.js'
+import { createVitals } from './vitals.js'
 
 export interface AdminOptions {
   readonly survey: Survey
@@ -65,7 +65,7 @@ export function createAdmin(options: AdminOptions): Admin {
   const host = hostname()
   const started = Date.now()
   const meter = createMeter(beatMs)
-  const vitals = startVitals()
+  const vitals = createVitals()
   const refusals = new Map<string, number>()
   let refused = 0
   let vital = vitals.read()
@@ -152,6 +152,7 @@ export function createAdmin(options: AdminOptions): Admin {
       if (publishes) refused++
     },
     start() {
+      vitals.start()
       void beat()
       timer = setInterval(() => void beat(), beatMs)
       timer.unref()

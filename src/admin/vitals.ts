@@ -3,6 +3,7 @@ import { type EventLoopUtilization, monitorEventLoopDelay, performance } from 'n
 import type { Vitals } from './report.js'
 
 export interface VitalsMeter {
+  start(): void
   /** Since the last call. */
   read(): Vitals
   stop(): void
@@ -11,11 +12,13 @@ export interface VitalsMeter {
 /** ms between two looks at how late timers come. */
 const RESOLUTION = 20
 
-export function startVitals(): VitalsMeter {
+export function createVitals(): VitalsMeter {
   const delays = monitorEventLoopDelay({ resolution: RESOLUTION })
-  delays.enable()
   let before: EventLoopUtilization = performance.eventLoopUtilization()
   return {
+    start() {
+      delays.enable()
+    },
     read() {
       const now = performance.eventLoopUtilization()
       const { utilization } = performance.eventLoopUtilization(now, before)

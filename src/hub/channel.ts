@@ -76,6 +76,8 @@ export class Channel {
 
   /** Streams that read the channel now. */
   get subscribers(): number {
-    return this.waiters.size + this.feeds.reduce((sum, feed) => sum + feed.subscriptions.size, 0)
+    let sum = this.waiters.size
+    for (const feed of this.feeds) sum += feed.subscriptions.size
+    return sum
   }
 }

@@ -69,6 +69,8 @@ interface SurveyOptions {
 
 /** Channels that are named of one stream. */
 const NAMED = 5
+/** More than any socket holds, or any time lasts. */
+const STALLED = 1e12
 
 export function createSurvey(options: SurveyOptions): Survey {
   const { activity, channels, streams, waiting, now } = options
@@ -98,23 +100,20 @@ export function createSurvey(options: SurveyOptions): Survey {
     },
     sample: activity.sample,
     channels(most, fits = () => true) {
-      const rate = (load: Load) => Math.max(load.publishRate, load.receiveRate)
-      const lively = [...activity.loads.values()].filter(({ name }) => fits(name))
-      const found = new Map<string, Load | undefined>()
-      for (const load of top(lively, most, (a, b) => rate(b) - rate(a))) found.set(load.name, load)
-      const read = [...channels.values()]
-        .filter((channel) => !channel.idle && fits(channel.name))
-        .map((channel) => ({ channel, subscribers: channel.subscribers }))
-      for (const { channel } of top(read, most, (a, b) => b.subscribers - a.subscribers)) {
-        found.set(channel.name, channel.load)
-      }
+      const lively = top(activity.loads.values(), most, (load) => {
+        return fits(load.name) ? Math.max(load.publishRate, load.receiveRate) : -1
+      })
+      const read = top(channels.values(), most, ({ name, subscribers }) => {
+        return subscribers > 0 && fits(name) ? subscribers : -1
+      })
+      const found = new Map(lively.map((load): [string, Load | undefined] => [load.name, load]))
+      for (const { name, load } of read) found.set(name, load)
       return [...found].map(([name, load]) => describe(name, load))
     },
     streams(most) {
-      const worst = top(streams, most, (a, b) => {
-        if (a.full !== b.full) return a.full ? -1 : 1
-        if (a.full) return a.fullSince - b.fullSince
-        return b.buffered - a.buffered || a.born - b.born
+      const time = now()
+      const worst = top(streams, most, ({ full, fullSince, buffered, born }) => {
+        return full ? STALLED + time - fullSince : buffered + (time - born) / STALLED
       })
       return worst.map(describeStream)
     },
