@@ -60,6 +60,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     ...SEAM,
   ],
   'environment.ts': [],
+  'version.ts': ['node:'],
   'limits.ts': [],
   'logger.ts': [],
   'metrics.ts': ['wire/'],
@@ -78,6 +79,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'hub/': ['log/gap.ts', 'limits.ts', 'metrics.ts', 'node:', ...SEAM],
   // Several processes under one port.
   'workers/': ['config.ts', 'logger.ts', 'node:'],
+  // How the nodes are, for whoever looks after them.
+  'admin/': ['hub/', 'log/', 'node:', ...SEAM],
   // HTTP.
   'http/': ['hub/', 'limits.ts', 'metrics.ts', 'node:', ...SEAM],
   'plugins/': ['auth/', 'config.ts', 'config/', ...DOMAIN, ...WEB],
@@ -85,6 +88,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'sessions/': ['documents/', 'hub/', 'logger.ts', 'node:', ...SEAM],
   'routes/': [
     'sessions/',
+    'admin/',
     'runs/',
     'rooms/',
     'relay/',
@@ -100,6 +104,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   ],
   // The parts put together.
   'gateway.ts': [
+    'admin/',
+    'version.ts',
     'documents/',
     'sessions/',
     'auth/',
@@ -143,6 +149,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     ...WEB,
   ],
   'cli/': [
+    'version.ts',
     'auth/',
     'server.ts',
     'config.ts',

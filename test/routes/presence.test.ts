@@ -50,6 +50,23 @@ async function diff(stream: Stream, fits: (data: Record<string, unknown[]>) => b
   return json.data
 }
 
+onBothLogs(t, 'who says presence=false reads and is told, and is not present', async (t, start) => {
+  const { url } = await start(CONFIG, SOON)
+  const a = await enter(t, url, 'a', '&presence=false')
+  t.same((await a.event('presence.state')).json.members, [])
+  const body = JSON.stringify({ channel: 'chat:7', session: session('b'), presence: false })
+  const headers = { 'content-type': 'application/json' }
+  const b = await open(`${url}/v1/events/stream`, { method: 'POST', headers, body })
+  t.teardown(b.close)
+  await b.event('presence.state')
+  await poll(url, `channel=chat:7&wait=0&presence=false&session=${session('c')}`)
+  await enter(t, url, 'd')
+  await diff(a, ({ joined }) => joined!.length === 1)
+  t.match(await present(url), [{ id: idOf('d') }])
+  await publish(url, 'chat:7', 'hello')
+  await a.find(({ json }) => json?.data === 'hello')
+})
+
 onBothLogs(t, 'a stream is told who is present, and then who comes and goes', async (t, start) => {
   const { url } = await start(CONFIG, SOON)
   const a = await enter(t, url, 'a')
