@@ -69,7 +69,7 @@ async function visit(
   const errors: string[] = []
   page.on('console', (message) => message.type() === 'error' && errors.push(message.text()))
   page.on('pageerror', (error) => errors.push(String(error)))
-  await page.goto(`${url}/#room=${room}`)
+  await page.goto(`${url}#room=${room}`)
   await page.getByLabel('Your name').fill(name)
   await page.keyboard.press('Enter')
   await page.waitForSelector('[data-view=call]')
@@ -192,7 +192,7 @@ t.test('whoever has no camera sends a drawing', async (t) => {
       Promise.reject(new DOMException('none', 'NotFoundError'))
   })
   const page = await context.newPage()
-  await page.goto(`${demo.url}/#room=${room}`)
+  await page.goto(`${demo.url}#room=${room}`)
   await page.getByText('No camera').waitFor()
   await page.getByRole('button', { name: 'Join', exact: true }).click()
   await Promise.all([connected(page), connected(ada.page)])
