@@ -32,7 +32,7 @@ export function showTile(participant: Participant, link?: LinkState): void {
   root.dataset.away = String(away)
   root.dataset.video = muted.video ? 'off' : 'on'
   root.dataset.hand = String(hand)
-  name.textContent = own ? `${nameOf(participant)} (you)` : nameOf(participant)
+  name.textContent = own ? 'You' : nameOf(participant)
   face.replaceChildren(faceOf(participant))
   setIcon(mic, muted.audio ? 'mic-off' : 'mic')
   mic.dataset.off = String(muted.audio)
