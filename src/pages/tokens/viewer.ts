@@ -68,19 +68,21 @@ export function createViewer(root: HTMLElement): Viewer {
   function tell(reading: Reading): void {
     const lines = reading.seams.map(({ why, tokens, id }) => ({
       tone: 'resumed',
-      text: `${WHY[why]}; resumed at token ${tokens}, after ${id}`,
+      text: `${WHY[why]}; resumed at token ${tokens}`,
+      more: `, after ${id}`,
     }))
     const { phase, tokens, error = '' } = reading
-    if (phase === 'stopped') lines.push({ tone: 'stopped', text: `Stopped after ${tokens} tokens` })
-    if (phase === 'failed') lines.push({ tone: 'bad', text: error })
+    const add = (tone: string, text: string) => lines.push({ tone, text, more: '' })
+    if (phase === 'stopped') add('stopped', `Stopped after ${tokens} tokens`)
+    if (phase === 'failed') add('bad', error)
     const wanted = lines.slice(-NOTES)
     const same = wanted.map(({ text }) => text).join('\n')
     // Once for each change, or it would be read out with every token.
     if (notes.dataset.said === same) return
     notes.dataset.said = same
     notes.replaceChildren(
-      ...wanted.map(({ tone, text }) => {
-        const line = make('li', { textContent: text })
+      ...wanted.map(({ tone, text, more }) => {
+        const line = make('li', {}, text, make('span', { className: 'more', textContent: more }))
         line.dataset.tone = tone
         return line
       }),
