@@ -88,7 +88,7 @@ function open() {
   run = address.get('run') ?? undefined
   const question = address.get('q') ?? ''
   $('asked').textContent = question
-  document.body.classList.toggle('has-run', run !== undefined)
+  document.querySelector('main').dataset.run = run === undefined ? 'none' : 'some'
   document.title = question === '' ? 'Sluice · token streaming' : `${question} · Sluice`
   for (const viewer of viewers) viewer.clear()
   if (run !== undefined) {
