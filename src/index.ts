@@ -49,6 +49,8 @@ export interface SluiceOptions {
   readonly partitions?: number
   /** With Redis: take what others PUBLISH or XADD there. Default `on`. */
   readonly ingest?: boolean | 'on' | 'off'
+  /** Pages of its own: `/inspect`, and where it is open `/` with demos. `createGateway` alone. Default `on`. */
+  readonly pages?: boolean | 'on' | 'off'
   /** Keys of backends: whoever sends one may do everything. Default none. */
   readonly apiKey?: string | readonly string[]
   /** Secrets that tokens are signed with (HS256, HS384, HS512). Default none. */

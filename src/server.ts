@@ -10,6 +10,7 @@ import { registerBrowsers } from './plugins/browsers.js'
 import { registerHeaders } from './plugins/headers.js'
 import { defaultHosts, registerHosts, registerLocalOnly } from './plugins/hosts.js'
 import { boundRest, sendNotFound, sendProblem, toSluiceError } from './plugins/problems.js'
+import { DEMO_CHANNELS, sitePlugin } from './site/site.js'
 import { SluiceError } from './wire/errors.js'
 import { noSiblings, type Siblings } from './workers/siblings.js'
 
@@ -101,9 +102,12 @@ export async function startGateway(config: Config, options: ServerOptions = {}):
   })
   app.setErrorHandler((error, _request, reply) => sendProblem(reply, toSluiceError(error, logger)))
   await registerBrowsers(app, config.corsOrigins)
+  const demos = config.pages && !isLocked(config)
   await app.register(gatewayPlugin, {
-    ...{ config, logger, internals, siblings, settingsTold },
+    config: demos ? { ...config, channels: [...config.channels, ...DEMO_CHANNELS] } : config,
+    ...{ logger, internals, siblings, settingsTold },
   })
+  if (config.pages) await app.register(sitePlugin, { demos })
   // A scope of its own, after the gateway's: hooks of the root come before those of its scopes, so
   // that the goodbyes would be waited for before they are said.
   await app.register(async (rest) => {

@@ -43,6 +43,7 @@ t.test('without any setting it is a gateway for this machine, in memory', async 
     redisMinReplicas: 0,
     partitions: 1,
     ingest: true,
+    pages: true,
     apiKeys: [],
     jwtSecrets: [],
     jwtPublicKeys: [],

@@ -20,6 +20,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   // Pure and fit for browsers.
   'wire/': [],
   'client/': ['wire/', 'eventsource-parser'],
+  // What browsers are shown: on the client alone, like anybody's pages.
+  'pages/': ['client/'],
   // Services.
   'log/': ['wire/', 'limits.ts', 'metrics.ts', 'node:', 'ioredis', 'cluster-key-slot'],
   'publish/': SEAM,
@@ -115,7 +117,10 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     ...DOMAIN,
     ...WEB,
   ],
+  // Serves them, and speaks to the gateway as everybody does.
+  'site/': ['plugins/', 'wire/errors.ts', 'node:', 'fastify'],
   'server.ts': [
+    'site/',
     'config.ts',
     'logger.ts',
     'gateway.ts',

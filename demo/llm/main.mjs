@@ -7,7 +7,7 @@
  */
 import { parseArgs } from 'node:util'
 import { createGateway } from 'sluice'
-import { ANSWERS } from './answers.mjs'
+import { ANSWERS } from '../../dist/site/answers.js'
 import { startPages } from './pages.mjs'
 import { startUpstream } from './upstream.mjs'
 import { startWire } from './wire.mjs'

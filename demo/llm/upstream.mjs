@@ -7,7 +7,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import { createServer } from 'node:http'
-import { answerTo, piecesOf } from './answers.mjs'
+import { answerTo, piecesOf } from '../../dist/site/answers.js'
 import { listen } from './listen.mjs'
 
 const MODEL = 'river-1-mini'

@@ -79,6 +79,13 @@ export const TABLE: { readonly [F in keyof Config]: Spec<Exclude<Config[F], unde
     help: 'with Redis: take what others PUBLISH or XADD there',
     read: values.onOff,
   },
+  pages: {
+    key: 'pages',
+    fallback: 'on',
+    takes: 'on/off',
+    help: 'pages of its own: /inspect, and where it has no keys / with demos',
+    read: values.onOff,
+  },
   apiKeys: {
     key: 'apiKey',
     fallback: undefined,

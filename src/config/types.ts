@@ -37,6 +37,8 @@ export interface Config {
   readonly partitions: number
   /** With Redis: take raw messages and what is in the inbox. Default true. */
   readonly ingest: boolean
+  /** Pages of its own: `/inspect`, and where it is open `/` with the demos. Default true. */
+  readonly pages: boolean
   /** Origins of web pages that may call; `loopback` = those of this machine. Default `loopback`. */
   readonly corsOrigins: 'loopback' | readonly string[]
   /** Keys of backends: whoever sends one may do everything. Default none. */

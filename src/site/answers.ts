@@ -1,4 +1,4 @@
-/** What the demo's upstream knows: a little about water, in prose of its own. */
+/** What the demos' small model knows: a little about water, in prose of its own. */
 
 /** Each with words that a question about it has. The first of them are suggested on the page. */
 export const ANSWERS = [
@@ -60,7 +60,7 @@ Rivers can’t do that. They have no memory, which is why they always look so yo
 You could try it with this sentence, for example — there is a button for it. Reload the page while I’m in the middle of — no, go on, do it now — and see whether I have lost my thread. And if you would like to hear about something with more moss on it, ask me how a sluice works, or what a lock-keeper does all day.`
 
 /** The text for a question. */
-export function answerTo(question) {
+export function answerTo(question: string): string {
   const exact = ANSWERS.find((answer) => answer.question === question)
   return (exact ?? ANSWERS.find(({ words }) => words.test(question)))?.text ?? ELSE
 }
@@ -69,6 +69,6 @@ export function answerTo(question) {
  * A text in pieces about as large as a model's tokens: words with the space in front, long ones in
  * parts, punctuation by itself. Put together they are the text.
  */
-export function piecesOf(text) {
+export function piecesOf(text: string): string[] {
   return text.match(/\s*\p{L}{1,9}|\s*[^\s\p{L}]+|\s+/gu) ?? []
 }

@@ -1,0 +1,77 @@
+/**
+ * The small model behind the demo of token streaming: a backend like anybody's, which pushes what it
+ * generates into a run by the public API (docs/llm.md, "Push").
+ */
+import { once } from 'node:events'
+import { request } from 'node:http'
+import { answerTo, piecesOf } from './answers.js'
+
+/** Milliseconds until the first token: a model reads before it speaks. */
+const THINKING_MS = 400
+/** Milliseconds between two tokens at least, and as much again by chance. */
+const PACE_MS = 22
+/** Answers at one time. */
+const MAX_SPEAKING = 20
+
+export interface Storyteller {
+  /**
+   * Pushes `{question}` and then `{token}`s into the run, which is there when it resolves; false where
+   * too many answers are under way.
+   */
+  tell(run: string, question: string): Promise<boolean>
+  stop(): void
+}
+
+/** `gateway`: its address, of now. */
+export function createStoryteller(gateway: () => string): Storyteller {
+  const over = new AbortController()
+  let speaking = 0
+
+  /** Until everything is said, or the gateway answers: somebody has stopped the run. */
+  async function speak(body: ReturnType<typeof request>, pieces: readonly string[]): Promise<void> {
+    let answered = false
+    const answer = once(body, 'response').then(([response]) => {
+      answered = true
+      response.resume()
+    })
+    body.flushHeaders()
+    await pause(THINKING_MS)
+    for (const piece of pieces) {
+      if (answered) break
+      body.write(`${JSON.stringify({ token: piece })}\n`)
+      await pause(PACE_MS * (1 + Math.random()))
+    }
+    body.end()
+    await answer
+  }
+
+  return {
+    async tell(run, question) {
+      if (speaking >= MAX_SPEAKING) return false
+      speaking++
+      const url = new URL(`/v1/runs/${run}`, gateway())
+      const { signal } = over
+      try {
+        // The first item begins the run: whoever is told of it finds it there.
+        const headers = { 'content-type': 'application/json' }
+        const first = JSON.stringify({ question })
+        await fetch(`${url}/events`, { method: 'POST', headers, body: first, signal })
+      } catch (error) {
+        speaking--
+        throw error
+      }
+      const headers = { 'content-type': 'application/x-ndjson' }
+      const body = request(url, { method: 'PUT', headers, signal })
+      // A run whose producer is gone ends by itself: nothing is left to be done.
+      speak(body, piecesOf(answerTo(question)))
+        .catch(() => {})
+        .finally(() => speaking--)
+      return true
+    },
+    stop: () => over.abort(),
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms).unref())
+}
