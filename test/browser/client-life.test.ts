@@ -10,7 +10,7 @@ import { until } from '../support/until.js'
 import { openPage, type PageRemote } from './support/page-driver.js'
 import { type SiteServer, startSite } from './support/site.js'
 
-t.setTimeout(120_000)
+t.setTimeout(240_000)
 
 let browser: PlainBrowser
 let gateway: GatewayProcess
@@ -26,8 +26,8 @@ t.teardown(async () => {
   await gateway?.stop()
 })
 
-const isLive = (notes: readonly Note[]) =>
-  notes.findLast((it) => it.kind === 'state')?.state === 'live'
+const isReading = (notes: readonly Note[]) =>
+  notes.some((it) => it.kind === 'state' && /live|polling/.test(it.state))
 const hasEvents = (notes: readonly Note[], count: number) =>
   notes.filter((it) => it.kind === 'event').length >= count
 
@@ -35,7 +35,7 @@ async function open(t: Test, channel: string, more: Partial<Settings> = {}): Pro
   const settings = { url: gateway.url, channels: [channel], ...more }
   const remote = await openPage(browser.context, site.origin, `${site.origin}/client.js`, settings)
   t.teardown(() => remote.close())
-  await remote.until(isLive, undefined)
+  await remote.until(isReading, undefined)
   return remote
 }
 

@@ -15,7 +15,7 @@ import { startRedis } from '../support/redis.js'
 import { until } from '../support/until.js'
 import { openPage, PAGE, type PageRemote } from './support/page-driver.js'
 
-t.setTimeout(120_000)
+t.setTimeout(240_000)
 t.jobs = 2
 
 let browser: Browser
@@ -33,18 +33,22 @@ t.teardown(async () => {
   await scripts?.stop()
 })
 
-const isLive = (notes: readonly Note[]) =>
-  notes.findLast((it) => it.kind === 'state')?.state === 'live'
+const stateOf = (notes: readonly Note[]) => notes.findLast((it) => it.kind === 'state')?.state
+const isReading = (notes: readonly Note[]) =>
+  notes.some((it) => it.kind === 'state' && /live|polling/.test(it.state))
 const hasEvents = (notes: readonly Note[], count: number) =>
   notes.filter((it) => it.kind === 'event').length >= count
 
+/** By a stream. On a machine so busy that the first frame is late a page begins by polls, and is opened again. */
 async function open(t: Test, settings: Settings) {
-  const context = await browser.newContext()
-  t.teardown(() => context.close())
-  const streams = countStreams(context)
-  const remote = await openPage(context, pages.origin, `${scripts.url}/client.js`, settings)
-  await remote.until(isLive, undefined)
-  return { remote, streams }
+  for (;;) {
+    const context = await browser.newContext()
+    t.teardown(() => context.close())
+    const streams = countStreams(context)
+    const remote = await openPage(context, pages.origin, `${scripts.url}/client.js`, settings)
+    if (stateOf(await remote.until(isReading, undefined)) === 'live') return { remote, streams }
+    await context.close()
+  }
 }
 
 /** Streams that pages have asked for, so far. */
@@ -142,7 +146,7 @@ t.test(
       await remote.publish(channel, own.at(-1))
     }
     for (const signal of ['SIGTERM', 'SIGKILL', 'SIGTERM', 'SIGKILL'] as const) {
-      const at = await whereIs(channel, gateways)
+      const at = await whereIs(remote, channel, gateways)
       const [doomed, other] = [gateways[at]!, gateways[1 - at]!]
       await say(other.url)
       const gone = doomed.kill(signal)
@@ -155,8 +159,12 @@ t.test(
   },
 )
 
-/** Which of them has the page's stream. */
-async function whereIs(channel: string, gateways: readonly GatewayProcess[]): Promise<number> {
+/** Which of them has the page's stream; the first where it polls, for polls go to both. */
+async function whereIs(
+  remote: PageRemote,
+  channel: string,
+  gateways: readonly GatewayProcess[],
+): Promise<number> {
   let at = -1
   await until('a stream at one of them', async () => {
     const counts = await Promise.all(
@@ -165,7 +173,7 @@ async function whereIs(channel: string, gateways: readonly GatewayProcess[]): Pr
         return ((await response.json()) as { subscribers: number }).subscribers
       }),
     )
-    at = counts.indexOf(1)
+    at = stateOf(await remote.notes()) === 'polling' ? 0 : counts.indexOf(1)
     return at >= 0
   })
   return at

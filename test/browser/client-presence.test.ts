@@ -7,7 +7,7 @@ import { startBadProxy } from '../support/bad-proxy.js'
 import { type PlainBrowser, startPlainBrowser } from '../support/plain-browser.js'
 import { type SiteServer, startSite } from './support/site.js'
 
-t.setTimeout(120_000)
+t.setTimeout(240_000)
 t.jobs = 2
 
 const CHANNEL = 'chat:7'

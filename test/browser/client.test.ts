@@ -35,8 +35,8 @@ t.test('in Chromium', (t) =>
   ),
 )
 
-const isLive = (notes: readonly Note[]) =>
-  notes.findLast((it) => it.kind === 'state')?.state === 'live'
+const isReading = (notes: readonly Note[]) =>
+  notes.some((it) => it.kind === 'state' && /live|polling/.test(it.state))
 const hasEvents = (notes: readonly Note[], count: number) =>
   notes.filter((it) => it.kind === 'event').length >= count
 const isOffline = (notes: readonly Note[]) =>
@@ -54,7 +54,7 @@ t.test(
     const channel = 'offline'
     const settings = { url: scripts.url, channels: [channel] }
     const remote = await openPage(context, pages.origin, `${scripts.url}/client.js`, settings)
-    await remote.until(isLive, undefined)
+    await remote.until(isReading, undefined)
     const publisher = createPublisher()
     const theirs: string[] = []
     const own: string[] = []
