@@ -6,6 +6,11 @@ export interface RunState {
   readonly error?: { readonly message: string }
 }
 
+/** What all of these reject with; `code` is the gateway's, where it has answered. */
+export interface RefusedError extends Error {
+  readonly code?: string
+}
+
 /** Begins an answer; gives the id of its run. */
 export async function ask(question: string): Promise<string> {
   const query = new URLSearchParams({ question })
@@ -34,6 +39,7 @@ async function request(url: string, init?: RequestInit): Promise<unknown> {
     throw new Error('The gateway can’t be reached.')
   })
   const body = await answer.json().catch(() => ({}))
-  if (!answer.ok) throw new Error(body.detail ?? `The gateway answers ${answer.status}.`)
-  return body
+  if (answer.ok) return body
+  const message = body.detail ?? `The gateway answers ${answer.status}.`
+  throw Object.assign(new Error(message), { code: body.code })
 }

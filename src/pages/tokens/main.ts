@@ -2,7 +2,7 @@
 import { $, make } from '../shared/dom.js'
 import { readByClient } from './by-client.js'
 import { readByEventSource } from './by-eventsource.js'
-import { ask, stateOf, stop } from './gateway.js'
+import { ask, type RefusedError, stateOf, stop } from './gateway.js'
 import { isOver, NOTHING, type Reader, type Reading } from './reading.js'
 import { createViewer, say, verdictOf } from './viewer.js'
 import { createWire } from './wire.js'
@@ -67,10 +67,13 @@ async function open(): Promise<void> {
   refresh()
   if (wanted === undefined) return
   try {
-    // A channel may be waited for before there is one; a run that is asked for by its name was there.
+    // Its channel could be waited for as well, but nobody would ever write there.
     await stateOf(wanted)
   } catch (error) {
-    return complain((error as Error).message)
+    const { code, message } = error as RefusedError
+    const gone = code === 'run_unknown'
+    complain(gone ? 'There is no such answer (any more). Ask again!' : message)
+    return
   }
   // The address may name another one by now.
   if (run === wanted) read(wanted)
