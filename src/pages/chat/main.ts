@@ -2,6 +2,7 @@
 import { connect, GatewayError } from '../../client/index.js'
 import { $ } from '../shared/dom.js'
 import { randomName } from '../shared/random.js'
+import { channelOf, room } from '../shared/room.js'
 import { showState } from '../shared/state.js'
 import { createIdentity, type Person, personOf } from './identity.js'
 import { createMessages, type Said, saidIn } from './messages.js'
@@ -15,8 +16,7 @@ interface Events {
 const SESSION = 'sluice-chat-session'
 
 const query = new URLSearchParams(location.search)
-const room = (query.get('room') ?? '').replace(/[^\w-]+/g, '-').slice(0, 40)
-const channel = `demo:chat${room && `-${room}`}` as const
+const channel = channelOf('demo:chat')
 const { me, rename } = createIdentity(query.has('guest') ? sessionStorage : localStorage)
 
 const client = connect<Events>({
@@ -138,12 +138,9 @@ name.addEventListener('change', () => {
 $('channel').textContent = channel
 $('command').textContent =
   `curl --json '"Hello"' \\\n  '${location.origin}/v1/events?channel=${channel}'`
-for (const [id, guest] of [
-  ['again', query.has('guest')],
-  ['guest', true],
-] as const) {
-  const there = new URLSearchParams({ ...(room && { room }), ...(guest && { guest: '' }) })
-  $<HTMLAnchorElement>(id).href = `/chat?${there}`.replace(/=?$|\?$|=(?=&)/g, '')
-}
+const windowOf = (guest: boolean) =>
+  `/chat?${new URLSearchParams({ ...(room && { room }), ...(guest && { guest: 'yes' }) })}`
+$<HTMLAnchorElement>('again').href = windowOf(query.has('guest'))
+$<HTMLAnchorElement>('guest').href = windowOf(true)
 if (room) document.title = `${room} · ${document.title}`
 text.focus({ preventScroll: true })
