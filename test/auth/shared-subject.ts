@@ -18,8 +18,6 @@ export interface Subject {
   stop(): Promise<void>
 }
 
-export type CreateSubject = () => Promise<Subject>
-
 export interface Recorder extends SharedListener {
   /** Every list that was told. */
   readonly lists: (readonly Revocation[])[]

@@ -15,8 +15,6 @@ export interface DocumentsSubject {
   stop(): Promise<void>
 }
 
-export type CreateDocumentsSubject = () => Promise<DocumentsSubject>
-
 export const NAME = 'room:r'
 /** So long that none is over in a test that doesn't let it be. */
 export const LEASE = 60_000

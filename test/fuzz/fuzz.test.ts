@@ -10,9 +10,8 @@ const MAIN = fileURLToPath(new URL('main.ts', import.meta.url))
 
 /** Some seconds of it; resolves with its exit code and all that it said. */
 async function fuzz(...args: string[]): Promise<{ code: number; said: string }> {
-  const loader = '--import=@tapjs/typescript/import'
+  const loader = '--import=tsx'
   const child = spawn(process.execPath, [loader, MAIN, '--seed', '7', ...args], {
-    env: { ...process.env, TS_NODE_TRANSPILE_ONLY: '1' },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   let said = ''

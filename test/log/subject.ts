@@ -11,7 +11,11 @@ export interface Subject {
   stop(): Promise<void>
 }
 
-export type CreateSubject = (options?: { readonly partitions?: number }) => Promise<Subject>
+export interface LogOptions {
+  readonly partitions?: number
+}
+
+export type CreateSubject = (options?: LogOptions) => Promise<Subject>
 
 /** Age of channels beginning with `short:`, in ms. */
 export const SHORT_AGE = 1000

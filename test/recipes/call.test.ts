@@ -42,8 +42,10 @@ t.test('two windows of it talk to each other, and say so when they leave', async
   await one.getByRole('button', { name: 'Say' }).click()
   await other.getByText('Ada: Hello').waitFor()
 
+  // The picture of before: a new one may have taken its place by the time one looks.
+  const before = await one.$('#others video')
   await other.reload()
-  await one.waitForSelector('#others video', { state: 'detached' })
+  await before!.waitForElementState('hidden')
   await one.waitForSelector('#others video[data-state=connected]')
   await other.close()
   await one.waitForSelector('#others video', { state: 'detached' })

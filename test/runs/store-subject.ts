@@ -14,8 +14,6 @@ export interface StoreSubject {
   stop(): Promise<void>
 }
 
-export type CreateStoreSubject = () => Promise<StoreSubject>
-
 /** Runs that were told to stop. */
 export interface Heard {
   readonly ids: string[]

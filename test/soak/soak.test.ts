@@ -10,9 +10,8 @@ const MAIN = fileURLToPath(new URL('main.ts', import.meta.url))
 /** On the embedded log, for some seconds. */
 function soak(...args: string[]): { child: ChildProcess; said: () => string } {
   const how = ['--topology', 'memory', '--minutes', '0.06', '--rate', '240', '--seed', '7']
-  const loader = '--import=@tapjs/typescript/import'
+  const loader = '--import=tsx'
   const child = spawn(process.execPath, [loader, MAIN, ...how, ...args], {
-    env: { ...process.env, TS_NODE_TRANSPILE_ONLY: '1' },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   let text = ''
