@@ -53,6 +53,8 @@ export interface Admin {
 const BEAT_MS = 2_000
 /** Beats that a report counts for: two may be late. */
 const COUNTS = 3
+/** ms that leaving may take: where the store is away it is missed instead, rather than hold up the end. */
+const LEAVE_MS = 300
 /** Beats for which lists are told after they were asked for. */
 const LOOKED = 5
 /** Channels in each of the two lists of a node, and streams in the third. */
@@ -71,6 +73,7 @@ export function createAdmin(options: AdminOptions): Admin {
   let vital = vitals.read()
   let looked = false
   let beating = false
+  let stopped = false
   let sampled = performance.now()
   let timer: NodeJS.Timeout | undefined
 
@@ -114,7 +117,7 @@ export function createAdmin(options: AdminOptions): Admin {
       const before = looked
       looked = await tell()
       // Whoever looks waits for it.
-      if (looked && !before) await tell()
+      if (looked && !before && !stopped) await tell()
     } catch {
       // That the store is away says the log itself; the next beat tells it all.
       looked = false
@@ -160,7 +163,13 @@ export function createAdmin(options: AdminOptions): Admin {
     async stop() {
       clearInterval(timer)
       vitals.stop()
-      await board.leave(id).catch(() => {})
+      stopped = true
+      let late: NodeJS.Timeout | undefined
+      const patience = new Promise<void>((resolve) => {
+        late = setTimeout(resolve, LEAVE_MS)
+      })
+      await Promise.race([board.leave(id).catch(() => {}), patience])
+      clearTimeout(late)
     },
   }
 }
