@@ -50,8 +50,9 @@ export function createClient<M extends EventMap = AnyEvents>(options: ConnectOpt
     onItem,
     onState(state: ClientState): void {
       for (const listener of [...listeners]) call(() => listener(state))
-      // It may have been away for longer than it counts as present.
       if (/live|polling/.test(state.state)) {
+        outbox.hurry()
+        // It may have been away for longer than it counts as present.
         for (const [channel, data] of said) say(channel, data).catch(() => {})
       }
       if (state.state !== 'ended' || state.reason === 'complete') return
