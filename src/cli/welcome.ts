@@ -19,6 +19,7 @@ export function welcome(url: string, config: Config, style: Style, sluice = self
     ...(locked
       ? keyRows(config, sluice)
       : [['open', 'everybody on this machine may do everything']]),
+    ...(config.pages ? [['look', `${url}${locked ? '/inspect' : '/'} in a browser`]] : []),
     ['read', `curl -N ${header}${events}`],
     ['write', `curl -d 'Hello' -H 'content-type: text/plain' ${header}${events}`],
     ['speak', `echo 'One word after the other' | ${sluice} publish hello --words --url ${url}`],

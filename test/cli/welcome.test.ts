@@ -51,6 +51,8 @@ for (const [mode, env] of cases) {
   t.test(`the lines that a gateway shows work as they stand: ${name}`, async (t) => {
     const { shown, line, shell } = await greeted(t, env)
     t.ok(line(mode), 'it says which it is')
+    const [page = ''] = line('look').split(' ')
+    t.match(await (await fetch(page)).text(), '<title>', 'and where it can be looked at')
     for (const key of Object.values(env).flatMap((value) => value.split(','))) {
       if (key !== 'sluice') t.notMatch(shown, key.trim(), 'and shows no key')
     }
