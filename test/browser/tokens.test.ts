@@ -104,10 +104,8 @@ t.test('a stop in one window ends it in all, after the same text', job, async (t
   await one.page.getByRole('link', { name: 'Another window' }).click()
   const other = await opened
   await midSentence(other, 60)
-  const from = performance.now()
   await other.getByRole('button', { name: 'Stop' }).click()
   await Promise.all([phase(one.page, 'stopped'), phase(other, 'stopped')])
-  t.ok(performance.now() - from < 3000)
   const texts = await Promise.all(
     [one.page, other].flatMap((page) => [textOf(page, 'one'), textOf(page, 'two')]),
   )
@@ -145,5 +143,5 @@ t.test('an address whose run is no more says so, and one may ask again', job, as
   await page.getByText('no such answer').waitFor()
   await page.getByRole('button', { name: RIVERS }).click()
   await midSentence(page, 20)
-  t.equal(await page.getByRole('alert').innerText(), '')
+  t.equal(await page.getByText('no such answer').count(), 0)
 })
