@@ -26,7 +26,7 @@ export interface CallerOptions {
 
 export interface Request {
   readonly method?: 'GET' | 'POST' | 'PATCH'
-  readonly query?: readonly (readonly [string, string])[]
+  readonly query?: readonly (readonly [string, string | number])[]
   readonly headers?: Readonly<Record<string, string>>
   /** Goes as JSON. */
   readonly body?: string
@@ -71,7 +71,7 @@ export function createCaller(options: CallerOptions): Caller {
     if (held !== undefined) headers.set('authorization', bearer(await unlessAborted(held, signal)))
     if (body !== undefined) headers.set('content-type', 'application/json')
     const url = new URL(base + path)
-    for (const [name, value] of query) url.searchParams.append(name, value)
+    for (const [name, value] of query) url.searchParams.append(name, `${value}`)
     const response = await options.fetch(url.href, {
       ...{ method, headers, cache: 'no-store' },
       ...(body !== undefined && { body }),

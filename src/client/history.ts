@@ -25,12 +25,10 @@ export async function readPage(
   limit: number,
   signal?: AbortSignal,
 ): Promise<Page> {
-  const [from] = Object.entries(place)
   const response = await caller.open('events', {
     query: [
       ...channels.map((it): [string, string] => ['channel', it]),
-      [from![0], String(from![1])],
-      ...Object.entries({ mode: 'poll', wait: '0', limit: String(limit) }),
+      ...Object.entries({ ...place, mode: 'poll', wait: 0, limit }),
     ],
     headers: { accept: 'text/event-stream' },
     ...(signal && { signal }),

@@ -309,3 +309,21 @@ t.test('a closed client is at its end, and frees whoever waits', async (t) => {
   t.same(it.state, { state: 'ended', reason: 'closed' })
   await t.rejects(it.publish('a', 1), /closed/)
 })
+
+t.test('who came since is no part of a channel’s history', async (t) => {
+  const channels = [{ pattern: 'talk', presence: true }]
+  const { url } = await start(t, { channels })
+  const one = client(t, { url })
+  one.it.subscribe('talk', () => {})
+  await inState(one.it, 'live')
+  const first = await one.it.publish('talk', 1)
+  const other = client(t, { url })
+  other.it.subscribe('talk', () => {})
+  await inState(other.it, 'live')
+  const last = await one.it.publish('talk', 2)
+  const { events } = await one.it.history('talk', { after: first.id })
+  t.same(
+    events.map(({ id, data }) => ({ id, data })),
+    [{ id: last.id, data: 2 }],
+  )
+})
