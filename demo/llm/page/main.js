@@ -134,7 +134,9 @@ function refresh() {
   ask.textContent = asking ? 'Asking…' : 'Ask'
   stop.disabled = !going
   reload.disabled = run === undefined
-  for (const chip of $('questions').querySelectorAll('button')) chip.disabled = ask.disabled
+  for (const chip of $('questions').querySelectorAll('button')) {
+    chip.setAttribute('aria-disabled', ask.disabled)
+  }
 }
 
 function complain(text) {
@@ -158,6 +160,7 @@ $('questions').append(
     chip.type = 'button'
     chip.textContent = question
     chip.addEventListener('click', () => {
+      if (ask.disabled) return
       field.value = question
       void generate(question)
     })

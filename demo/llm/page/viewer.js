@@ -85,7 +85,7 @@ export function createViewer(element, compare) {
     notes.dataset.said = same
     notes.replaceChildren(
       ...wanted.map(({ tone, text }) => {
-        const line = document.createElement('li')
+        const line = document.createElement('p')
         line.dataset.tone = tone
         line.textContent = text
         return line

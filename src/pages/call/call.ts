@@ -134,7 +134,7 @@ export function beginCall(room: Room, media: MediaStream, onEnd: (end: Ended) =>
       .map((link) => link.channel('chat'))
       .filter((channel) => channel?.readyState === 'open')
     for (const channel of open) channel?.send(message)
-    if (open.length === 0) chat.note('Nobody else is here: whoever comes will read it')
+    if (open.length === 0) chat.note('Nobody else is here yet: they will read it')
   }
 
   const { signal } = over

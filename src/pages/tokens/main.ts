@@ -125,7 +125,10 @@ function refresh(): void {
   stopper.disabled = !going
   reloader.disabled = run === undefined
   cutter.disabled = readings[0]?.phase !== 'streaming'
-  for (const chip of $('questions').querySelectorAll('button')) chip.disabled = send.disabled
+  // Not `disabled`: on a phone they are a row that scrolls, also by keys.
+  for (const chip of $('questions').querySelectorAll('button')) {
+    chip.setAttribute('aria-disabled', String(send.disabled))
+  }
   const { text, tone } = verdictOf(readings)
   $('verdict').dataset.tone = tone
   say($('verdict'), text)
@@ -146,6 +149,7 @@ addEventListener('hashchange', open)
 for (const question of QUESTIONS) {
   const chip = make('button', { type: 'button', textContent: question })
   chip.addEventListener('click', () => {
+    if (send.disabled) return
     field.value = question
     void generate(question)
   })

@@ -82,7 +82,7 @@ export function createViewer(root: HTMLElement): Viewer {
     notes.dataset.said = same
     notes.replaceChildren(
       ...wanted.map(({ tone, text, more }) => {
-        const line = make('li', {}, text, make('span', { className: 'more', textContent: more }))
+        const line = make('p', {}, text, make('span', { className: 'more', textContent: more }))
         line.dataset.tone = tone
         return line
       }),
