@@ -1,7 +1,7 @@
 /** The gateway's own pages as a visitor has them: in a real Chromium, two windows where it takes two. */
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import t, { type Test } from 'tap'
 import { startBrowser } from '../support/browser.js'
 import { type GatewayProcess, startGatewayProcess } from '../support/gateway.js'
@@ -13,8 +13,7 @@ const PAGES = ['/', '/chat', '/tokens', '/notifications', '/call', '/inspect']
 let browser: Browser
 let gateway: GatewayProcess
 t.setTimeout(120_000)
-// Most of the time they wait, and each has a channel of its own.
-t.jobs = 4
+t.jobs = 6
 t.before(async () => {
   ;[browser, gateway] = await Promise.all([startBrowser(), startGatewayProcess()])
 })
@@ -23,21 +22,32 @@ t.teardown(async () => {
   await gateway?.stop()
 })
 
-/** A page in a browser of its own, so to speak; a console that complains fails the test. */
-async function visit(t: Test, path: string, options: BrowserContextOptions = {}): Promise<Page> {
-  const context = await browser.newContext(options)
-  const page = await context.newPage()
-  watch(t, page)
-  t.teardown(() => context.close())
-  await page.goto(`${gateway.url}${path}`)
-  return page
+interface Visitor {
+  /** Opens a page in a browser of its own, so to speak. */
+  visit(path: string): Promise<Page>
+  /** A window that has opened by itself. */
+  watch(page: Page): void
 }
 
-function watch(t: Test, page: Page): void {
-  const errors: string[] = []
-  page.on('console', (message) => message.type() === 'error' && errors.push(message.text()))
-  page.on('pageerror', (error) => errors.push(String(error)))
-  t.teardown(() => t.strictSame(errors, [], `no error on ${page.url()}`))
+/** Side by side, for most of the time they wait. A console that complains fails them. */
+function asVisitor(name: string, run: (t: Test, visitor: Visitor) => Promise<void>): void {
+  t.test(name, { buffered: true }, async (t) => {
+    const errors: string[] = []
+    const watch = (page: Page) => {
+      page.on('console', (message) => message.type() === 'error' && errors.push(message.text()))
+      page.on('pageerror', (error) => errors.push(String(error)))
+    }
+    const visit = async (path: string) => {
+      const context = await browser.newContext()
+      t.teardown(() => context.close())
+      const page = await context.newPage()
+      watch(page)
+      await page.goto(`${gateway.url}${path}`)
+      return page
+    }
+    await run(t, { visit, watch })
+    t.strictSame(errors, [], 'no error')
+  })
 }
 
 const live = (page: Page) => page.waitForSelector('#state[data-state=live]')
@@ -67,37 +77,40 @@ async function say(page: Page, words: string): Promise<void> {
   await page.keyboard.press('Enter')
 }
 
-t.test('two who chat see each other come, type and speak, and both read it again', async (t) => {
-  const path = '/chat?room=two'
-  const [ada, grace] = await Promise.all([visit(t, path), visit(t, path)])
-  await Promise.all([live(ada), live(grace)])
-  await name(ada, 'Ada')
-  await name(grace, 'Grace')
-  await Promise.all([
-    shows(ada, '#people .name', ['Ada', 'Grace']),
-    shows(grace, '#people .name', ['Grace', 'Ada']),
-  ])
+asVisitor(
+  'two who chat see each other come, type and speak, and both read it again',
+  async (t, { visit }) => {
+    const path = '/chat?room=two'
+    const [ada, grace] = await Promise.all([visit(path), visit(path)])
+    await Promise.all([live(ada), live(grace)])
+    await name(ada, 'Ada')
+    await name(grace, 'Grace')
+    await Promise.all([
+      shows(ada, '#people .name', ['Ada', 'Grace']),
+      shows(grace, '#people .name', ['Grace', 'Ada']),
+    ])
 
-  await grace.getByLabel('Message', { exact: true }).pressSequentially('On')
-  await shows(ada, '#typing', ['Grace is typing …'])
-  await shows(ada, '#typing', [''])
+    await grace.getByLabel('Message', { exact: true }).pressSequentially('On')
+    await shows(ada, '#typing', ['Grace is typing …'])
+    await shows(ada, '#typing', [''])
 
-  await say(ada, 'Can you hear the weir?')
-  await shows(grace, '.text', ['Can you hear the weir?'])
-  await say(grace, 'Only <b>when</b> the wind is right.')
-  const all = ['Can you hear the weir?', 'Only <b>when</b> the wind is right.']
-  await Promise.all([shows(ada, '.text', all), shows(grace, '.text', all)])
-  t.same(await textsOf(ada, '.message .name'), ['You', 'Grace'])
-  t.same(await textsOf(ada, '.progress'), [], 'nothing is on its way any more')
+    await say(ada, 'Can you hear the weir?')
+    await shows(grace, '.text', ['Can you hear the weir?'])
+    await say(grace, 'Only <b>when</b> the wind is right.')
+    const all = ['Can you hear the weir?', 'Only <b>when</b> the wind is right.']
+    await Promise.all([shows(ada, '.text', all), shows(grace, '.text', all)])
+    t.same(await textsOf(ada, '.message .name'), ['You', 'Grace'])
+    t.same(await textsOf(ada, '.progress'), [], 'nothing is on its way any more')
 
-  await grace.reload()
-  await Promise.all([live(grace), shows(grace, '.text', all)])
-  t.same(await textsOf(grace, '.message .name'), ['Ada', 'You'])
-  await shows(grace, '#people .name', ['Grace', 'Ada'])
-})
+    await grace.reload()
+    await Promise.all([live(grace), shows(grace, '.text', all)])
+    t.same(await textsOf(grace, '.message .name'), ['Ada', 'You'])
+    await shows(grace, '#people .name', ['Grace', 'Ada'])
+  },
+)
 
-t.test('two windows of one person are one person', async (t) => {
-  const page = await visit(t, '/chat?room=windows')
+asVisitor('two windows of one person are one person', async (_, { visit, watch }) => {
+  const page = await visit('/chat?room=windows')
   await live(page)
   for (const [link, people] of [
     ['Another window', 1],
@@ -106,7 +119,7 @@ t.test('two windows of one person are one person', async (t) => {
     const opened = page.waitForEvent('popup')
     await page.getByRole('link', { name: link }).click()
     const other = await opened
-    watch(t, other)
+    watch(other)
     await live(other)
     await page.waitForFunction(
       (people) => document.querySelectorAll('#people li').length === people,
@@ -116,8 +129,8 @@ t.test('two windows of one person are one person', async (t) => {
   await shows(page, '#people li:first-child .hint', ['you · 2 windows'])
 })
 
-t.test('what is written without a network waits, and is sent once', async (t) => {
-  const page = await visit(t, '/chat?room=offline')
+asVisitor('what is written without a network waits, and is sent once', async (t, { visit }) => {
+  const page = await visit('/chat?room=offline')
   await live(page)
   await page.context().setOffline(true)
   await page.waitForSelector('#state[data-state=offline]')
@@ -132,13 +145,13 @@ t.test('what is written without a network waits, and is sent once', async (t) =>
   t.ok(await page.locator('#queue').isHidden())
 })
 
-t.test('whatever a terminal writes is shown, as text', async (t) => {
+asVisitor('whatever a terminal writes is shown, as text', async (t, { visit }) => {
   const publisher = createPublisher()
   const channel = 'demo:chat-terminal'
   for (const data of ['Hello', { name: 'Pump', text: '<img src=x>' }, [1, 2]]) {
     await publisher.one(gateway.url, channel, data)
   }
-  const page = await visit(t, '/chat?room=terminal')
+  const page = await visit('/chat?room=terminal')
   await shows(page, '.text', ['Hello', '<img src=x>', '[1,2]'])
   t.same(await textsOf(page, '.message .name'), ['Somebody', 'Pump', 'Somebody'])
 })
@@ -151,8 +164,8 @@ const timeline = (page: Page, words: string) =>
 /** All that the page has sent, each once. */
 async function counts(t: Test, page: Page): Promise<void> {
   await page.waitForFunction(() => {
-    const count = (id: string) => Number(document.getElementById(id)!.textContent)
-    return count('sent') > 0 && count('sent') === count('shown')
+    const [sent, shown] = ['sent', 'shown'].map((id) => document.getElementById(id)?.textContent)
+    return sent !== '0' && sent === shown
   })
   for (const id of ['underway', 'missing', 'doubled']) {
     t.equal(await page.locator(`#${id}`).textContent(), '0', id)
@@ -167,11 +180,12 @@ async function counts(t: Test, page: Page): Promise<void> {
 /** Puts a proxy in the way while notifications come, and takes it away again. */
 async function behind(
   t: Test,
+  { visit }: Visitor,
   title: string,
   suffers: (page: Page) => Promise<unknown>,
   back: string,
 ): Promise<void> {
-  const page = await visit(t, `/notifications?room=${title.replaceAll(' ', '-')}`)
+  const page = await visit(`/notifications?room=${title.replaceAll(' ', '-')}`)
   await live(page)
   await page.getByLabel('Keep them coming').check()
   await page.locator('#feed li').first().waitFor()
@@ -187,9 +201,10 @@ async function behind(
 }
 
 for (const title of ['Holds the whole body', 'Holds the last message']) {
-  t.test(`a proxy that ${title.toLowerCase()}: polls, and back`, (t) =>
+  asVisitor(`a proxy that ${title.toLowerCase()}: polls, and back`, (t, visitor) =>
     behind(
       t,
+      visitor,
       title,
       async (page) => {
         const from = Date.now()
@@ -203,13 +218,20 @@ for (const title of ['Holds the whole body', 'Holds the last message']) {
   )
 }
 
-t.test('a proxy that cuts idle connections: the stream goes on', (t) =>
-  behind(t, 'Cuts idle connections', (page) => timeline(page, 'The proxy has cut'), 'Live'),
-)
-
-t.test('a proxy that answers 502: what is sent waits', (t) =>
+asVisitor('a proxy that cuts idle connections: the stream goes on', (t, visitor) =>
   behind(
     t,
+    visitor,
+    'Cuts idle connections',
+    (page) => timeline(page, 'The proxy has cut'),
+    'Live',
+  ),
+)
+
+asVisitor('a proxy that answers 502: what is sent waits', (t, visitor) =>
+  behind(
+    t,
+    visitor,
     'Answers 502',
     async (page) => {
       await timeline(page, 'The answer is 502')
@@ -221,22 +243,25 @@ t.test('a proxy that answers 502: what is sent waits', (t) =>
 
 // ── the first page ──
 
-t.test('the first page reads what its commands write, and leads everywhere', async (t) => {
-  const page = await visit(t, '/')
-  await live(page)
-  await page.getByRole('button', { name: 'Put one in' }).click()
-  await page.locator('#log li').first().waitFor()
-  await createPublisher().one(gateway.url, 'demo:hello', { text: 'by hand' })
-  await page.locator('#came li', { hasText: '{"text":"by hand"}' }).waitFor()
-  const commands = (await textsOf(page, '#commands code')).join('\n')
-  t.match(commands, `'${gateway.url}/v1/events?channel=demo:hello'`)
-  t.match(commands, `Last-Event-ID: ${await page.locator('#came .id').first().textContent()}`)
-  const links = await page
-    .locator('a')
-    .evaluateAll((all) => all.map((it) => (it as HTMLAnchorElement).href))
-  for (const path of PAGES) t.ok(links.includes(`${gateway.url}${path}`), path)
-  for (const link of new Set(links)) t.equal((await fetch(link)).status, 200, link)
-})
+asVisitor(
+  'the first page reads what its commands write, and leads everywhere',
+  async (t, { visit }) => {
+    const page = await visit('/')
+    await live(page)
+    await page.getByRole('button', { name: 'Put one in' }).click()
+    await page.locator('#log li').first().waitFor()
+    await createPublisher().one(gateway.url, 'demo:hello', { text: 'by hand' })
+    await page.locator('#came li', { hasText: '{"text":"by hand"}' }).waitFor()
+    const commands = (await textsOf(page, '#commands code')).join('\n')
+    t.match(commands, `'${gateway.url}/v1/events?channel=demo:hello'`)
+    t.match(commands, `Last-Event-ID: ${await page.locator('#came .id').first().textContent()}`)
+    const links = await page
+      .locator('a')
+      .evaluateAll((all) => all.map((it) => (it as HTMLAnchorElement).href))
+    for (const path of PAGES) t.ok(links.includes(`${gateway.url}${path}`), path)
+    for (const link of new Set(links)) t.equal((await fetch(link)).status, 200, link)
+  },
+)
 
 // ── all of them ──
 
@@ -252,18 +277,21 @@ async function complaints(page: Page): Promise<string[]> {
     .flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id}: ${target.join(' ')}`))
 }
 
-t.test('no page has serious findings, in either theme, on a desk or a phone', async (t) => {
-  for (const path of PAGES) {
-    const page = await visit(t, path)
-    for (const [colorScheme, width, height] of [
-      ['light', 1280, 860],
-      ['dark', 390, 844],
-    ] as const) {
-      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
-      await page.setViewportSize({ width, height })
-      t.strictSame(await complaints(page), [], `${path} ${colorScheme} ${width}`)
-      const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
-      t.equal(Math.max(0, wide), 0, `${path} fits ${width}`)
+asVisitor(
+  'no page has serious findings, in either theme, on a desk or a phone',
+  async (t, { visit }) => {
+    for (const path of PAGES) {
+      const page = await visit(path)
+      for (const [colorScheme, width, height] of [
+        ['light', 1280, 860],
+        ['dark', 390, 844],
+      ] as const) {
+        await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+        await page.setViewportSize({ width, height })
+        t.strictSame(await complaints(page), [], `${path} ${colorScheme} ${width}`)
+        const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
+        t.equal(Math.max(0, wide), 0, `${path} fits ${width}`)
+      }
     }
-  }
-})
+  },
+)
