@@ -45,7 +45,9 @@ export async function readPage(
   if (!whole && decoder.retry !== 0) {
     throw new GatewayError(503, decoder.comment ?? 'the answer is cut', undefined, decoder.retry)
   }
-  return { items: items.filter(isTold), cursor: decoder.cursor, more: !whole }
+  // Where readers are present the answer has their coming and going, too.
+  const told = items.filter((it): it is Told => isTold(it) && channels.includes(it.channel))
+  return { items: told, cursor: decoder.cursor, more: !whole }
 }
 
 export function isTold(item: { readonly type: string }): item is Told {
