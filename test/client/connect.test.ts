@@ -106,6 +106,25 @@ t.test('history comes before live, each event once, whoever publishes meanwhile'
   t.same(await until(400), all)
 })
 
+t.test('whoever comes and goes is no part of a channel’s history', async (t) => {
+  const gateway = await start(t, { channels: [{ pattern: 'a', presence: true }] })
+  const { it } = client(t, gateway)
+  const { id: after } = await it.publish('a', 1)
+  it.subscribe('a', () => {})
+  await inState(it, 'live')
+  await it.publish('a', 2)
+  const { events } = await it.history('a', { after })
+  t.same(
+    events.map(({ data }) => data),
+    [2],
+  )
+  const { data, take, until } = collector()
+  it.subscribe('a', take, { after })
+  await it.publish('a', 3)
+  await until(2)
+  t.same(data, [2, 3])
+})
+
 t.test('a loop over a channel ends with it, and leaving the loop unsubscribes', async (t) => {
   const { url } = await start(t)
   const { it } = client(t, { url })
