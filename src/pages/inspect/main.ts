@@ -135,6 +135,9 @@ document.addEventListener('visibilitychange', () => {
 })
 
 // Where nobody answers, the round says so.
-const locked = token() === undefined && (await isLocked().catch(() => false))
-if (locked) askForToken('')
+const locked = await isLocked().catch(() => false)
+// The demos are those of a gateway that is open.
+document.body.classList.toggle('locked', locked)
+if (locked) document.querySelector('.brand')?.removeAttribute('href')
+if (locked && token() === undefined) askForToken('')
 else void round()
