@@ -39,7 +39,11 @@ function count(): void {
 }
 
 function showCursor(): void {
-  if (client.cursor !== undefined) $('cursor').textContent = client.cursor
+  const { cursor } = client
+  if (cursor === undefined) return
+  $('cursor').textContent = cursor
+  // Before anything has come: from now on.
+  if ($('came').childElementCount === 0) commands.after(cursor)
 }
 
 function addBlock({ id, channel }: ClientEvent): void {
