@@ -1,5 +1,7 @@
 /** The parts of a gateway and their order: log, hub, routes. */
 import type { FastifyInstance, FastifyPluginAsync, FastifyRequest } from 'fastify'
+import { createAdmin } from './admin/admin.js'
+import { type Board, createRedisBoard, noBoard } from './admin/board.js'
 import { createAccess } from './auth/access.js'
 import type { Shared } from './auth/shared.js'
 import { createSharedMemory } from './auth/shared-memory.js'
@@ -28,6 +30,7 @@ import { readUpstreams } from './relay/read-upstreams.js'
 import { createUpstreamClient } from './relay/request.js'
 import { NO_ICE_SERVERS, readIceServers } from './rooms/ice-read.js'
 import { createRooms } from './rooms/rooms.js'
+import { adminRoutes } from './routes/admin.js'
 import { browserClientRoutes } from './routes/browser-client.js'
 import { channelRoutes } from './routes/channels.js'
 import type { RouteContext } from './routes/context.js'
@@ -53,6 +56,7 @@ import type { RunStore } from './runs/store.js'
 import { createMemoryRuns } from './runs/store-memory.js'
 import { createRedisRuns } from './runs/store-redis.js'
 import { createSessions } from './sessions/live.js'
+import { version } from './version.js'
 import type { Question } from './workers/messages.js'
 import { noSiblings, type Siblings } from './workers/siblings.js'
 
@@ -67,6 +71,9 @@ const METHODS = new Map([
   ['/v1/sessions', ['PATCH']],
   ['/v1/sessions/token', ['POST']],
   ['/v1/revocations', ['GET', 'HEAD', 'POST', 'DELETE']],
+  ['/v1/admin', ['GET', 'HEAD']],
+  ['/v1/admin/channels', ['GET', 'HEAD']],
+  ['/v1/admin/streams', ['GET', 'HEAD']],
   ['/v1/runs/:id', ['GET', 'HEAD', 'PUT']],
   ['/v1/runs/:id/events', ['GET', 'HEAD', 'POST']],
   ['/v1/runs/:id/end', ['POST']],
@@ -91,6 +98,7 @@ const ROUTES = [
   ticketRoutes,
   sessionRoutes,
   revocationRoutes,
+  adminRoutes,
   produceRoutes,
   itemRoutes,
   readRoutes,
@@ -107,6 +115,8 @@ export interface GatewayInternals {
   /** How vanished peers are found. */
   readonly peers?: PeerWatchOptions
   readonly runs?: { readonly leaseMs?: number }
+  /** How often a node tells how it is. */
+  readonly admin?: { readonly beatMs?: number }
   /** Leases of those who are present, or take part. */
   readonly members?: { readonly leaseMs?: number; readonly sweepMs?: number }
 }
@@ -127,6 +137,7 @@ interface Store {
   readonly shared: Shared
   readonly runs: RunStore
   readonly documents: Documents
+  readonly board: Board
   /** For publishers that speak to the store itself. */
   readonly intake?: Intake
 }
@@ -147,12 +158,26 @@ function createStore(
     const shared = createSharedRedis(log.intake, { logger })
     const runs = createRedisRuns(log.intake, { logger })
     const documents = createRedisDocuments(log.intake)
-    return { log, shared, runs, documents, ...(config.ingest && { intake: log.intake }) }
+    const board = createRedisBoard(log.intake)
+    return { log, shared, runs, documents, board, ...(config.ingest && { intake: log.intake }) }
   }
   const log = createMemoryLog({ partitions, retentionFor, limitBytes: memoryLimitBytes })
   return {
     ...{ log, shared: createSharedMemory({ now }), runs: createMemoryRuns({ now }) },
     documents: createMemoryDocuments(log, { now }),
+    board: noBoard,
+  }
+}
+
+/** What rooms and presence say goes to the log together with a document, past the hub. */
+function countedDocuments(documents: Documents, hub: Hub): Documents {
+  return {
+    ...documents,
+    async change(name, change) {
+      const changed = await documents.change(name, change)
+      if (changed.kind === 'changed') changed.receipts.forEach(hub.published)
+      return changed
+    },
   }
 }
 
@@ -185,7 +210,8 @@ export const gatewayPlugin: FastifyPluginAsync<GatewayOptions> = async (app, opt
     ...{ store: runStore, log, publish, logger, lasting },
     ...internals.runs,
   })
-  const documents = { ...store.documents, ...createTransactions(store.documents) }
+  const own = countedDocuments(store.documents, hub)
+  const documents = { ...own, ...createTransactions(own) }
   const { presenceGraceMs: graceMs, maxPresent: maxConnections } = config
   const keeper = createKeeper({ documents, logger, graceMs, ...internals.members })
   const presence = createPresence({
@@ -208,11 +234,17 @@ export const gatewayPlugin: FastifyPluginAsync<GatewayOptions> = async (app, opt
       },
     },
   )
-  const own = (question: Question) =>
+  const count = (question: Question) =>
     question.kind === 'streams' ? hub.open : hub.subscribers(question.channel)
   let draining = false
+  const admin = createAdmin({
+    ...{ survey: hub.survey, board: store.board, version: version(), maxStreams },
+    draining: () => draining,
+    fault: () => log.fault() ?? shared.fault(),
+    ...internals.admin,
+  })
 
-  siblings.answerWith(own)
+  siblings.answerWith(count)
 
   await log.start(hub.listener)
   try {
@@ -226,7 +258,9 @@ export const gatewayPlugin: FastifyPluginAsync<GatewayOptions> = async (app, opt
   presence.start()
   keeper.start()
   hub.start()
-  const ingest = intake && startIngest({ intake, logger, maxEventBytes })
+  admin.start()
+  const appended = hub.published
+  const ingest = intake && startIngest({ intake, logger, maxEventBytes, appended })
   // preClose comes before Fastify waits for requests in flight: the last moment at which a stream
   // can still be told why it ends.
   app.addHook('preClose', async () => {
@@ -245,6 +279,7 @@ export const gatewayPlugin: FastifyPluginAsync<GatewayOptions> = async (app, opt
   app.addHook('onClose', async () => {
     peers.stop()
     hub.stop()
+    await admin.stop()
     presence.stop()
     await keeper.stop()
     await access.stop()
@@ -253,7 +288,9 @@ export const gatewayPlugin: FastifyPluginAsync<GatewayOptions> = async (app, opt
 
   app.setValidatorCompiler(validatorCompiler)
   await registerBrowsers(app, config.corsOrigins)
-  registerProblems(app, METHODS, logger)
+  registerProblems(app, METHODS, logger, ({ code }, { method, routeOptions }) => {
+    admin.refused(code, method === 'POST' && routeOptions.url === '/v1/events')
+  })
   registerAuthentication(app, access)
   const confirm = (request: FastifyRequest) => access.confirm(request.sluiceIdentity)
   registerBodies(app, {
@@ -261,13 +298,13 @@ export const gatewayPlugin: FastifyPluginAsync<GatewayOptions> = async (app, opt
     confirm: access.locked ? confirm : undefined,
   })
   const context: RouteContext = {
-    ...{ hub, log, access, runs, rooms, shared, sessions, presence, now, logger },
+    ...{ hub, log, access, admin, runs, rooms, shared, sessions, presence, now, logger },
     limits: { maxChannels, maxEventBytes, uploadIdleMs, maxUploadBytes },
     hasPresence: createPresenceRule(config),
     draining: () => draining,
     async total(question) {
       const others = await siblings.ask(question)
-      return { count: own(question) + others.count, partial: others.partial }
+      return { count: count(question) + others.count, partial: others.partial }
     },
   }
   for (const routes of ROUTES) routes(app as FastifyInstance, context)

@@ -20,6 +20,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   // Pure and fit for browsers.
   'wire/': [],
   'client/': ['wire/', 'eventsource-parser'],
+  // Hooks over a client that somebody else has made: of the client its types alone.
+  'react/': ['client/items.ts', 'client/machine.ts', 'client/types.ts', 'react'],
   // What browsers are shown: on the client alone, like anybody's pages.
   'pages/': ['client/'],
   // Services.
@@ -58,6 +60,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     ...SEAM,
   ],
   'environment.ts': [],
+  'version.ts': ['node:'],
   'limits.ts': [],
   'logger.ts': [],
   'metrics.ts': ['wire/'],
@@ -76,6 +79,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'hub/': ['log/gap.ts', 'limits.ts', 'metrics.ts', 'node:', ...SEAM],
   // Several processes under one port.
   'workers/': ['config.ts', 'logger.ts', 'node:'],
+  // How the nodes are, for whoever looks after them.
+  'admin/': ['hub/', 'log/', 'node:', ...SEAM],
   // HTTP.
   'http/': ['hub/', 'limits.ts', 'metrics.ts', 'node:', ...SEAM],
   'plugins/': ['auth/', 'config.ts', 'config/', ...DOMAIN, ...WEB],
@@ -83,6 +88,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'sessions/': ['documents/', 'hub/', 'logger.ts', 'node:', ...SEAM],
   'routes/': [
     'sessions/',
+    'admin/',
     'runs/',
     'rooms/',
     'relay/',
@@ -98,6 +104,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   ],
   // The parts put together.
   'gateway.ts': [
+    'admin/',
+    'version.ts',
     'documents/',
     'sessions/',
     'auth/',
@@ -141,6 +149,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     ...WEB,
   ],
   'cli/': [
+    'version.ts',
     'auth/',
     'server.ts',
     'config.ts',

@@ -1,5 +1,5 @@
 /**
- * npm run demo:call [-- --port N]: a call between two windows.
+ * npm run demo:call [-- --port N]: the gateway's page for calls, for other machines too.
  *
  *     window ──POST: signals──▶ gateway ──one stream each──▶ window
  *        └────────────video, voice and chat, directly────────────┘
@@ -8,7 +8,7 @@ import { readFileSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
 import { parseArgs } from 'node:util'
 import { createGateway } from 'sluice'
-import { startPages } from './pages.mjs'
+import { startForwarder } from './forwarder.mjs'
 
 const USAGE = `npm run demo:call [-- options]
 
@@ -46,11 +46,11 @@ function readOptions() {
 async function start({ port, host, tls, stun }) {
   const servers = stun === '' ? [] : [{ urls: [stun] }]
   const gateway = await createGateway({ port: 0, drainTime: '300ms', iceServers: { servers } })
-  const pages = await startPages({ port, host, tls, gateway: gateway.url })
+  const door = await startForwarder({ port, host, tls, gateway: gateway.url })
   return {
-    url: pages.url,
+    url: door.url,
     async close() {
-      pages.close()
+      door.close()
       await gateway.close()
     },
   }
@@ -78,7 +78,7 @@ const url = new URL(demo.url)
 if (options.tls) url.protocol = 'https:'
 const open = [url, ...(options.host === '0.0.0.0' ? addresses() : [])].map((address) => {
   if (typeof address === 'string') url.hostname = address
-  return `  Open ${url.origin}`
+  return `  Open ${url.origin}/call`
 })
 console.log(
   `\n${open.join('\n')}\n\n  Twice: in two windows, or here and on a phone. Ctrl-C ends it.\n`,

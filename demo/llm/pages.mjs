@@ -3,13 +3,15 @@ import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { listen } from './listen.mjs'
 
+/** It looks like the gateway's own page of tokens. */
+const BUILT = '../../dist/pages'
 const FILES = {
-  '/': ['index.html', 'text/html; charset=utf-8'],
-  '/style.css': ['style.css', 'text/css; charset=utf-8'],
-  '/icon.svg': ['icon.svg', 'image/svg+xml'],
-  '/main.js': ['main.js', 'text/javascript; charset=utf-8'],
-  '/reader.js': ['reader.js', 'text/javascript; charset=utf-8'],
-  '/viewer.js': ['viewer.js', 'text/javascript; charset=utf-8'],
+  '/': ['page/index.html', 'text/html; charset=utf-8'],
+  '/style.css': [`${BUILT}/tokens.css`, 'text/css; charset=utf-8'],
+  '/icon.svg': [`${BUILT}/icon.svg`, 'image/svg+xml'],
+  '/main.js': ['page/main.js', 'text/javascript; charset=utf-8'],
+  '/reader.js': ['page/reader.js', 'text/javascript; charset=utf-8'],
+  '/viewer.js': ['page/viewer.js', 'text/javascript; charset=utf-8'],
 }
 /** ms that a wire stays cut. */
 const CUT_MS = 3000
@@ -42,7 +44,7 @@ export function startPages({ port, setup, upstream, wires }) {
     const [name, type] = Object.hasOwn(FILES, pathname) ? FILES[pathname] : []
     if (name === undefined) return response.writeHead(404).end()
     response.writeHead(200, { ...headers, 'content-type': type })
-    response.end(readFileSync(new URL(`page/${name}`, import.meta.url)))
+    response.end(readFileSync(new URL(name, import.meta.url)))
   }
 
   /** What the upstream says that it wrote: for the comparison alone. */

@@ -46,11 +46,19 @@ export function readClaim(claim: unknown, subject: string | undefined): Map<stri
     if (!Array.isArray(words) || !words.every((word) => typeof word === 'string')) {
       throw new RightsFault(`${quoted(written)} needs a list of verbs, as in ${EXAMPLE}`)
     }
-    const grant = readWords(words)
+    const grant = readWords(wordsFor(written, words))
     const pattern = personal(written, subject)
     if (pattern !== undefined) grants.set(pattern, united(grants.get(pattern) ?? NOTHING, grant))
   }
   return grants
+}
+
+/**
+ * Whoever runs everything may look into everything: `admin` on all channels reads them, too. On some it
+ * doesn't, for who closes and deletes there needn't know what is said.
+ */
+function wordsFor(pattern: string, words: readonly string[]): readonly string[] {
+  return pattern === '**' && words.includes('admin') ? [...words, 'subscribe'] : words
 }
 
 /** The pattern with the subject put in; undefined where the subject can't be part of a channel's name. */

@@ -1,6 +1,6 @@
 /** From the command line to a command and an exit code. */
-import { readFileSync } from 'node:fs'
 import { ConfigError, nearest } from '../config.js'
+import { version } from '../version.js'
 import { type Command, EXIT, type Io, UsageError } from './command.js'
 import { commandHelp, generalHelp } from './help.js'
 import { publishCommand } from './publish.js'
@@ -10,12 +10,6 @@ import { tailCommand } from './tail.js'
 import { tokenCommand } from './token.js'
 
 const COMMANDS: readonly Command[] = [serveCommand, publishCommand, tailCommand, tokenCommand]
-
-/** Of the package, found from src/cli and dist/cli alike. */
-export function version(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
-  return (JSON.parse(text) as { version: string }).version
-}
 
 /** Runs a command line. Resolves with the exit code; undefined: the command goes on by itself. */
 export async function main(argv: readonly string[], io: Io): Promise<number | undefined> {

@@ -2,7 +2,7 @@
 import { createCaller, isFinal } from './caller.js'
 import { createFeed, type Feed } from './feed.js'
 import type { GatewayError } from './gateway.js'
-import { isTold, type Page, type Place, readPage } from './history.js'
+import { isTold, type Place, readPage, type Told } from './history.js'
 import type { EventItem, Item } from './items.js'
 import type { ClientState } from './machine.js'
 import { createOutbox, type Outgoing } from './outbox.js'
@@ -24,6 +24,9 @@ import type {
 } from './types.js'
 import { isOnline, watchWorld } from './world.js'
 
+/** In front of a channel's name: who is on it. */
+const PRESENCE = 'presence:'
+
 /** Nothing is opened before something is subscribed. */
 export function createClient<M extends EventMap = AnyEvents>(options: ConnectOptions): Client<M> {
   const { timer = systemTimer, now = Date.now, random = Math.random } = options
@@ -36,30 +39,36 @@ export function createClient<M extends EventMap = AnyEvents>(options: ConnectOpt
   })
   const readers = new Map<string, Set<Reader>>()
   const rosters = new Map<string, Set<Roster>>()
+  /** What is said of this client, by channel, where that is not what its stream is opened with. */
+  const said = new Map<string, object | null>()
   const listeners = new Set<(state: ClientState) => unknown>()
   if (options.onState) listeners.add(options.onState)
-  let closed = false
+  const over = new AbortController()
+  const { signal: closing } = over
 
   const events = {
     onItem,
     onState(state: ClientState): void {
       for (const listener of [...listeners]) call(() => listener(state))
+      if (/live|polling/.test(state.state)) {
+        outbox.hurry()
+        // It may have been away for longer than it counts as present.
+        for (const [channel, data] of said) say(channel, data).catch(() => {})
+      }
       if (state.state !== 'ended' || state.reason === 'complete') return
       const error = state.error ?? new Error(`the stream has ended: ${state.reason}`)
-      for (const reader of allReaders()) reader.end(closed ? undefined : error)
+      for (const reader of allReaders()) reader.end(closing.aborted ? undefined : error)
     },
     onServed(): void {
       for (const reader of allReaders()) reader.served()
-      for (const [channel, some] of rosters) {
-        if (feed.has(`presence:${channel}`) && [...some].some((it) => !it.known)) look(channel)
-      }
+      for (const channel of rosters.keys()) look(channel)
     },
     onRefused(channel: string, error: GatewayError): void {
       for (const reader of readers.get(channel) ?? []) reader.end(error)
     },
     onMissed(): void {
       for (const reader of allReaders()) reader.lookBack()
-      for (const channel of rosters.keys()) look(channel)
+      for (const channel of rosters.keys()) doubt(channel)
     },
   }
   const parts = {
@@ -84,22 +93,30 @@ export function createClient<M extends EventMap = AnyEvents>(options: ConnectOpt
     return [...readers.values()].flatMap((some) => [...some])
   }
 
+  function rostersOf(channel: string): Roster[] {
+    return [...(rosters.get(channel) ?? [])]
+  }
+
   function onItem(item: Item): void {
     if (item.type === 'presence') {
-      for (const roster of rosters.get(item.channel) ?? []) roster.takeState(item)
+      for (const roster of rostersOf(item.channel)) roster.takeState(item)
     }
     if (!isTold(item)) return
-    if (item.type === 'event' && item.channel.startsWith('presence:')) onPresence(item)
+    const isPresence = item.channel.startsWith(PRESENCE)
+    if (isPresence) onPresence(item)
     if (item.type === 'event') options.onEvent && call(() => options.onEvent!(item))
     const some = readers.get(item.channel)
     if (some !== undefined) for (const reader of [...some]) reader.take(item)
-    // Where somebody reads the channel it is told in its place among the events.
-    else if (item.type === 'gap') call(() => options.onGap?.(item))
+    // Where somebody reads the channel it is told in its place among the events; of presence nothing is
+    // lost by it, for its state is told anew.
+    else if (item.type === 'gap' && !isPresence) call(() => options.onGap?.(item))
   }
 
-  function onPresence(item: EventItem): void {
-    const channel = item.channel.slice('presence:'.length)
-    for (const roster of rosters.get(channel) ?? []) if (!roster.takeChange(item)) look(channel)
+  function onPresence(item: Told): void {
+    const channel = item.channel.slice(PRESENCE.length)
+    if (item.type === 'gap') doubt(channel)
+    if (item.type !== 'event') return
+    for (const roster of rostersOf(channel)) roster.takeChange(item)
   }
 
   // ── reading ──
@@ -116,7 +133,8 @@ export function createClient<M extends EventMap = AnyEvents>(options: ConnectOpt
       after !== undefined ? { after } : rewind !== undefined ? { rewind } : undefined
     const reader = createReader(
       {
-        page: (place, limit, signal) => page(channel, place, limit, signal),
+        page: (place, limit, signal) =>
+          insist(() => readPage(caller, [channel], place, limit, signal), signal),
         served: () => feed.has(channel),
         cursor: () => feed.cursor,
         onClosed() {
@@ -135,7 +153,7 @@ export function createClient<M extends EventMap = AnyEvents>(options: ConnectOpt
     readers.set(channel, some.add(reader))
     feed.add(channel)
     if (feed.has(channel)) reader.served()
-    if (closed) reader.end()
+    if (closing.aborted) reader.end()
     const iterator = {
       next: () => reader.next(),
       async return() {
@@ -150,17 +168,12 @@ export function createClient<M extends EventMap = AnyEvents>(options: ConnectOpt
     }
   }
 
-  /** A page for a reader, who waits for as long as it takes. */
-  async function page(
-    channel: string,
-    place: Place,
-    limit: number,
-    signal: AbortSignal,
-  ): Promise<Page> {
+  /** Asks again for as long as that may help. */
+  async function insist<T>(ask: () => Promise<T>, signal: AbortSignal): Promise<T> {
     for (let failures = 0; ; ) {
       signal.throwIfAborted()
       try {
-        return await readPage(caller, [channel], place, limit, signal)
+        return await ask()
       } catch (error) {
         if (signal.aborted || isFinal(error, caller)) throw error
         const asked = (error as Partial<GatewayError>).retryAfter ?? 0
@@ -179,14 +192,29 @@ export function createClient<M extends EventMap = AnyEvents>(options: ConnectOpt
 
   // ── presence ──
 
-  /** Asks who is present; whoever can't be told stays with what it knows. */
+  /** Asks who is present, where somebody doesn't know it. Refused: they stay with what they know. */
   function look(channel: string): void {
-    const asked = caller.ask('presence', { query: [['channel', channel]] })
     const tell = async () => {
-      const state = await (await asked).json()
-      for (const roster of rosters.get(channel) ?? []) roster.takeState(state)
+      // An opening says it by itself, in the frame after the one that is being looked at.
+      await undefined
+      if (rostersOf(channel).every(({ known }) => known)) return
+      const query: [string, string][] = [['channel', channel]]
+      const answer = await caller.ask('presence', { query, signal: closing })
+      const state = await answer.json()
+      for (const roster of rostersOf(channel)) roster.takeState(state)
     }
-    tell().catch(() => {})
+    insist(tell, closing).catch(() => {})
+  }
+
+  function doubt(channel: string): void {
+    for (const roster of rostersOf(channel)) roster.doubt()
+    look(channel)
+  }
+
+  async function say(channel: string, data: object | null): Promise<void> {
+    const headers = { 'sluice-session': feed.session }
+    const body = JSON.stringify({ presence: { [channel]: data } })
+    await caller.ask('sessions', { method: 'PATCH', headers, body })
   }
 
   function presence(channel: string): Presence {
@@ -196,10 +224,9 @@ export function createClient<M extends EventMap = AnyEvents>(options: ConnectOpt
     })
     const some = rosters.get(channel) ?? new Set()
     rosters.set(channel, some.add(roster))
-    const name = `presence:${channel}`
+    const name = PRESENCE + channel
     feed.add(name)
     if (feed.has(name)) look(channel)
-    let over = false
     return {
       channel,
       get members() {
@@ -210,17 +237,14 @@ export function createClient<M extends EventMap = AnyEvents>(options: ConnectOpt
         if (roster.known) call(() => listener(roster.members, undefined))
         return () => heard.delete(listener)
       },
-      async update(data) {
-        const headers = { 'sluice-session': feed.session }
-        const body = JSON.stringify({ presence: { [channel]: data } })
-        await caller.ask('sessions', { method: 'PATCH', headers, body })
+      update(data) {
+        said.set(channel, data)
+        return say(channel, data)
       },
       close() {
-        if (over) return
-        over = true
+        if (!some.delete(roster)) return
         heard.clear()
-        some.delete(roster)
-        if (some.size === 0 && rosters.get(channel) === some) rosters.delete(channel)
+        if (some.size === 0) rosters.delete(channel)
         feed.remove(name)
       },
     }
@@ -252,8 +276,8 @@ export function createClient<M extends EventMap = AnyEvents>(options: ConnectOpt
     history,
     presence,
     close() {
-      if (closed) return
-      closed = true
+      if (closing.aborted) return
+      over.abort()
       unwatch()
       outbox.close()
       feed.close()

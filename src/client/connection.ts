@@ -85,7 +85,7 @@ export function createConnection(options: ConnectionOptions): Connection {
   /** A deadline that has moved away is looked at when it would have been: not a new timer per chunk. */
   function arm(): void {
     const at = wakeAt(machine)
-    if (at >= armed && armed !== NEVER) return
+    if (at >= armed) return
     disarm()
     armed = at
     if (at === NEVER) return

@@ -49,5 +49,5 @@ export async function readPage(
 }
 
 export function isTold(item: { readonly type: string }): item is Told {
-  return item.type === 'event' || item.type === 'gap' || item.type === 'end'
+  return /^(?:event|gap|end)$/.test(item.type)
 }

@@ -115,6 +115,8 @@ export type Happening =
   | { readonly type: 'online' | 'offline' }
   /** The page is seen again. `restored`: it comes out of the back-forward cache. */
   | { readonly type: 'visible' | 'restored' }
+  /** The page is no more, or rests in that cache. */
+  | { readonly type: 'left' }
   /** Time has passed. */
   | { readonly type: 'tick' }
   | { readonly type: 'measured'; readonly rtt: number }
@@ -169,7 +171,7 @@ export function isSame(a: ClientState, b: ClientState): boolean {
   return a.state === b.state && (a as { until?: number }).until === (b as { until?: number }).until
 }
 
-/** When `tick` is due; Infinity: never. */
+/** When `tick` is due; `NEVER`: by nothing that is known now. */
 export function wakeAt({ phase, deadline, until, owed, checkAt, renewAt }: Machine): number {
   if (phase === 'idle' || phase === 'ended') return NEVER
   if (phase !== 'open') return Math.min(until, renewAt)
@@ -208,6 +210,7 @@ export function step(
       case 'close':
         end('closed')
         return
+      case 'left':
       case 'offline':
         if (m.phase === 'idle') return
         rest('offline')

@@ -71,14 +71,14 @@ export function createOutbox(options: OutboxOptions): Outbox {
       if (closed) throw new Error('the client is closed')
       const { name, ephemeral, key = ephemeral ? undefined : createSecret() } = outgoing
       const text = JSON.stringify(data)
-      if (text === undefined) throw new TypeError('the data of an event must be a JSON value')
+      if (text === undefined) throw new TypeError('the data must be a JSON value')
       const json = `${JSON.stringify({ channel, name, key, ephemeral }).slice(0, -1)},"data":${text}}`
       if (ephemeral) {
         const sent = caller.ask('events', { method: 'POST', body: json })
         return resolve(sent.then(() => ({ channel, duplicate: false })))
       }
       if (queue.length >= MAX_WAITING || characters + json.length > MAX_CHARACTERS) {
-        throw new OutboxFullError(`${queue.length} events wait already`)
+        throw new OutboxFullError(`${queue.length} events wait`)
       }
       queue.push({ json, channel, resolve, reject })
       characters += json.length

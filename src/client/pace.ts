@@ -2,7 +2,7 @@
 import { MAX_ASKED } from './timing.js'
 
 /** A moment that doesn't come. */
-export const NEVER = Number.POSITIVE_INFINITY
+export const NEVER = Number.MAX_VALUE
 /** Until the first frame, or an event of our own, must have come through; or four times the way there and back. */
 export const FIRST_FRAME_MS = 2_000
 /** Silence of a stream that hasn't caught up: a scanner on the way holds back what came last. */

@@ -2,7 +2,7 @@
 import { parsePosition } from '../wire/position.js'
 import type { EventItem, Member, PresenceItem } from './items.js'
 
-/** Changes that may wait for the first state; beyond it a state is asked for anew. */
+/** Changes that may wait for a state; beyond it the oldest go, which it is the likeliest to have already. */
 const MAX_HELD = 1000
 
 export interface PresenceChange {
@@ -24,9 +24,10 @@ export interface Roster {
   readonly members: ReadonlyMap<string, Member>
   /** False before the first state has come. */
   readonly known: boolean
+  /** Changes may have passed by: what comes waits for a state. */
+  doubt(): void
   takeState(state: Omit<PresenceItem, 'type'>): void
-  /** False: a state is needed. */
-  takeChange(event: EventItem): boolean
+  takeChange(event: EventItem): void
 }
 
 export function createRoster(onChange: PresenceListener): Roster {
@@ -55,9 +56,12 @@ export function createRoster(onChange: PresenceListener): Roster {
     get known() {
       return at >= 0
     },
+    doubt() {
+      at = -1
+    },
     takeState(state) {
       const order = orderOf(state.position)
-      if (order < at) return
+      if (order <= at) return
       at = order
       members = new Map(state.members.map((member) => [member.id, member]))
       onChange(members, undefined)
@@ -66,14 +70,9 @@ export function createRoster(onChange: PresenceListener): Roster {
       for (const event of later) apply(event)
     },
     takeChange(event) {
-      if (event.name !== 'presence.diff') return true
+      if (event.name !== 'presence.diff') return
       if (at >= 0) apply(event)
-      else if (held.length < MAX_HELD) held.push(event)
-      else {
-        held = []
-        return false
-      }
-      return true
+      else if (held.push(event) > MAX_HELD) held.shift()
     },
   }
 }

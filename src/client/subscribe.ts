@@ -34,8 +34,11 @@ export interface SubscribeOptions {
   readonly after?: string | undefined
   /** `20` = the last 20 events of each channel, `5m` = the last five minutes. Default none. */
   readonly rewind?: string | number | undefined
-  /** What others see of this reader who are present with it: a JSON object of up to 1 KiB. Default none. */
-  readonly presence?: object | undefined
+  /**
+   * What others see of this reader who are present with it: a JSON object of up to 1 KiB. False: it reads
+   * without being present. Default none.
+   */
+  readonly presence?: object | false | undefined
   /**
    * Sent as `Authorization: Bearer`. A function is asked at each connection, so that a fresh token
    * follows one that has expired; where it fails, that counts as a failed connection. Default none.

@@ -9,7 +9,7 @@ const VISIBLE = /^[\x21-\x7e]+$/
 /** The value of Authorization. Of a wrong token it says nothing but that: messages end up in logs. */
 export function bearer(token: string): string {
   if (typeof token === 'string' && VISIBLE.test(token)) return `Bearer ${token}`
-  throw new TypeError('a token is a text of visible ASCII, without blanks and without "Bearer"')
+  throw new TypeError('a token is a text of visible ASCII, without "Bearer"')
 }
 
 /**

@@ -9,6 +9,9 @@ export function watchWorld(tell: (happening: Happening) => void): () => void {
     target?.addEventListener?.(name, (event) => when(event) && tell(happening), over)
   on(globalThis, 'online', { type: 'online' })
   on(globalThis, 'offline', { type: 'offline' })
+  // It may come back: but an open stream keeps a page out of the back-forward cache in some browsers, and
+  // what a page receives throws it out of there in others.
+  on(globalThis, 'pagehide', { type: 'left' })
   on(
     globalThis,
     'pageshow',

@@ -55,6 +55,10 @@ class SocketSink implements Sink {
     this.#socket.uncork()
   }
 
+  get buffered(): number {
+    return this.#socket.writableLength
+  }
+
   end(): void {
     this.#response.end()
   }
@@ -90,6 +94,10 @@ class ResponseSink implements Sink {
 
   uncork(): void {
     this.#response.uncork?.()
+  }
+
+  get buffered(): number {
+    return this.#response.writableLength ?? 0
   }
 
   end(): void {

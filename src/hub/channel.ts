@@ -2,6 +2,7 @@
 import type { Log } from '../log/log.js'
 import type { EphemeralEvent } from '../wire/event.js'
 import type { Format } from '../wire/sse.js'
+import type { Load } from './activity.js'
 import { Feed } from './feed.js'
 import type { PageBudget } from './pages.js'
 
@@ -20,6 +21,8 @@ export class Channel {
   lineage = 0
   /** When the last subscription or waiter left, in ms; 0 while there is one. */
   idleSince = 0
+  /** What goes on here; from the first event on. */
+  load: Load | undefined
 
   readonly #log: Log
   #following: Promise<void> | undefined
@@ -73,6 +76,8 @@ export class Channel {
 
   /** Streams that read the channel now. */
   get subscribers(): number {
-    return this.waiters.size + this.feeds.reduce((sum, feed) => sum + feed.subscriptions.size, 0)
+    let sum = this.waiters.size
+    for (const feed of this.feeds) sum += feed.subscriptions.size
+    return sum
   }
 }

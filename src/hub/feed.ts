@@ -26,6 +26,8 @@ export type End = Pick<EndEntry, 'order' | 'tag' | 'reason'> & { readonly prev?:
 
 /** What came on a feed in one turn of the event loop, ready for sockets. */
 export interface Batch {
+  /** Events, ephemeral ones too. */
+  readonly count: number
   /** Orders of the first and the last event; 0 where there were only ephemeral ones. */
   readonly first: number
   readonly last: number
@@ -112,7 +114,9 @@ export class Feed implements PageOwner {
     this.#batch = undefined
     const last = this.#tail
     const runs = batch.runs.map(({ page, begin }) => ({ page, begin, end: page.orders.length }))
+    const events = runs.reduce((sum, { begin, end }) => sum + end - begin, 0)
     return {
+      count: events + batch.ephemeral.length,
       first: batch.first,
       last: batch.first === 0 || last === undefined ? 0 : last.to,
       tag: last?.tag ?? 0,

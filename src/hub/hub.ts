@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto'
 import type { Draft, Entry, Log, LogListener, Receipt } from '../log/log.js'
 import type { EphemeralEvent } from '../wire/event.js'
 import type { Format } from '../wire/sse.js'
+import { createActivity, Load } from './activity.js'
 import { Channel, type Waiter } from './channel.js'
 import type { Feed } from './feed.js'
 import { IDLE_CHANNEL_MS, OPENING_MS, PAGE_BUDGET } from './limits.js'
@@ -15,7 +16,8 @@ import { createPageBudget } from './pages.js'
 import { createPoller, type Poll, type PollAnswer } from './poll.js'
 import { createReader } from './reader.js'
 import type { Share } from './share.js'
-import { heartbeatChunk, Stream, type StreamHost } from './stream.js'
+import { heartbeatChunk, Stream, type StreamHost, type Who } from './stream.js'
+import { createSurvey, type Survey } from './survey.js'
 
 export interface HubOptions {
   readonly log: Log
@@ -49,6 +51,8 @@ export interface Opening {
   readonly onClosed?: (() => void) | undefined
   /** A gap on a channel was told. */
   readonly onGap?: ((channel: string) => void) | undefined
+  /** Who reads, for whoever looks after the gateway. */
+  readonly who?: Who | undefined
 }
 
 /** How an opening went. */
@@ -71,6 +75,10 @@ export interface Hub {
   /** Whether another stream would be one too many. */
   readonly crowded: boolean
   publish(drafts: readonly Draft[]): Promise<Receipt[]>
+  /** Counts an event that the log has taken by another road, unless it is a duplicate. */
+  published(receipt: Receipt): void
+  /** How it stands, for whoever looks after the gateway. */
+  readonly survey: Survey
   /** Rejects where the log can't be asked. */
   openStream(opening: Opening): Promise<Opened>
   /**
@@ -104,6 +112,8 @@ export function createHub(options: HubOptions): Hub {
   const random = options.random ?? Math.random
   const channels = new Map<string, Channel>()
   const streams = new Set<Stream>()
+  const activity = createActivity()
+  const { totals } = activity
   const budget = createPageBudget(PAGE_BUDGET)
   const reader = createReader(log)
   const poller = createPoller({ log, use, random })
@@ -122,6 +132,7 @@ export function createHub(options: HubOptions): Hub {
     partitions: log.partitions,
     heartbeatMs,
     maxAgeMs,
+    totals,
     get now() {
       return now
     },
@@ -154,6 +165,31 @@ export function createHub(options: HubOptions): Hub {
     if (channel.idle) channel.idleSince = clock()
   }
 
+  // ── what is counted ──
+
+  function received(channel: Channel): Load {
+    channel.load ??= activity.loads.get(channel.name) ?? new Load(channel.name)
+    const { load } = channel
+    if (!load.listed) activity.list(load)
+    totals.received++
+    load.received++
+    return load
+  }
+
+  function published({ channel: name, position, duplicate }: Receipt): void {
+    if (duplicate) return
+    totals.published++
+    let load = activity.loads.get(name)
+    if (load === undefined) {
+      load = channels.get(name)?.load ?? new Load(name)
+      activity.list(load)
+    }
+    load.published++
+    if (position === null || position.order <= load.order) return
+    load.order = position.order
+    load.tag = position.tag
+  }
+
   // ── what comes in ──
 
   function mark(feed: Feed): void {
@@ -169,6 +205,9 @@ export function createHub(options: HubOptions): Hub {
     entry(entry: Entry) {
       const channel = channels.get(entry.channel)
       if (channel === undefined) return
+      const load = received(channel)
+      load.order = entry.order
+      load.tag = entry.tag
       for (const feed of channel.feeds) {
         const clean = !feed.dirty
         feed.entry(entry)
@@ -179,6 +218,7 @@ export function createHub(options: HubOptions): Hub {
     ephemeral(event: EphemeralEvent) {
       const channel = channels.get(event.channel)
       if (channel === undefined) return
+      received(channel)
       for (const feed of channel.feeds) {
         if (!feed.dirty) mark(feed)
         feed.ephemeral(event)
@@ -208,6 +248,7 @@ export function createHub(options: HubOptions): Hub {
     },
     interrupted(partition) {
       flush()
+      totals.interruptions++
       const cut = [...channels.values()].filter((channel) => channel.partition === partition)
       for (const channel of cut) channel.interrupt(true)
       for (const stream of streams) {
@@ -242,11 +283,15 @@ export function createHub(options: HubOptions): Hub {
       const batch = feed.takeBatch()
       if (batch === undefined) continue
       fanOut += feed.subscriptions.size
+      let readers = 0
       for (const share of feed.subscriptions) {
         if (share.phase !== 'live') continue
-        if (share.crowdedTurn !== turn) share.deliver(feed, batch)
-        else if (batch.ephemeral !== undefined) crowded?.get(share)?.push(batch.ephemeral)
+        if (share.crowdedTurn !== turn) {
+          share.deliver(feed, batch)
+          readers++
+        } else if (batch.ephemeral !== undefined) crowded?.get(share)?.push(batch.ephemeral)
       }
+      totals.delivered += readers * batch.count
     }
     if (crowded === undefined) return
     for (const [share, ephemeral] of crowded) {
@@ -292,7 +337,7 @@ export function createHub(options: HubOptions): Hub {
 
   async function openStream(wanted: Opening) {
     const { channels: names, from, format, session, presented, reach, onClosed } = wanted
-    const { starts, greetings = [], onGap } = wanted
+    const { starts, greetings = [], onGap, who } = wanted
     opening++
     try {
       const origins = await resolveOrigins(log, names, from, reach, starts)
@@ -306,6 +351,7 @@ export function createHub(options: HubOptions): Hub {
         greetings,
         onClosed,
         onGap,
+        who,
       })
       streams.add(stream)
       await withinTime(stream.prepare(), OPENING_MS)
@@ -414,6 +460,7 @@ export function createHub(options: HubOptions): Hub {
         // A log in memory has handed the entries over by now; one elsewhere answers in a turn of its own.
         const delivering = dirty.length > 0
         const receipts = await appended
+        receipts.forEach(published)
         if (delivering) await endOfTurn()
         return receipts
       } finally {
@@ -424,7 +471,20 @@ export function createHub(options: HubOptions): Hub {
     join,
     leave,
     watch,
-    poll: poller.poll,
+    published,
+    survey: createSurvey({
+      activity,
+      channels,
+      streams,
+      waiting: () => poller.waiting,
+      now: clock,
+    }),
+    async poll(wanted) {
+      const answer = await poller.poll(wanted)
+      totals.delivered += answer.events.length + answer.ephemeral.length
+      for (const { event } of answer.control) if (event === 'stream.gap') totals.gaps++
+      return answer
+    },
     subscribers: (channel) => channels.get(channel)?.subscribers ?? 0,
     start() {
       timer = setInterval(tick, Math.min(1000, Math.max(10, heartbeatMs / 4)))

@@ -218,6 +218,7 @@ export class Share {
         const written = run.page.orders[run.end - 1]!
         this.#advance(written, run.page.tag)
         this.stream.writeRun(this, run)
+        this.stream.replayed(run.end - run.begin)
         if (this.stream.full) {
           this.#settleElsewhere(written)
           return

@@ -10,6 +10,8 @@ export interface Sink {
   /** Holds writes back until `uncork`, so that they leave together. */
   cork(): void
   uncork(): void
+  /** Bytes that were given and haven't left. */
+  readonly buffered: number
   /** Ends the body properly. */
   end(): void
   /** Breaks off: for readers that take a proper end for success. */

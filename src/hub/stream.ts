@@ -3,6 +3,7 @@ import type { ByeReason, ControlData, ControlName, GapReason } from '../wire/con
 import { endCursor, formatCursor } from '../wire/cursor.js'
 import { formatPosition, type Position } from '../wire/position.js'
 import { comment, type Format, idLine, namedBlock, retryLine } from '../wire/sse.js'
+import type { Totals } from './activity.js'
 import { chunk } from './chunk.js'
 import type { Batch, End, Feed, Run } from './feed.js'
 import { runBytes } from './feed.js'
@@ -12,6 +13,7 @@ import { startOfFrame } from './pages.js'
 import type { Reader } from './reader.js'
 import { Share } from './share.js'
 import type { Sink, SinkOwner } from './sink.js'
+import type { Phase } from './subscription.js'
 
 /** What a stream needs of the hub. */
 export interface StreamHost {
@@ -23,12 +25,22 @@ export interface StreamHost {
   readonly maxAgeMs: number
   /** Milliseconds since the epoch, as of this turn. */
   readonly now: number
+  /** What is counted of all streams. */
+  readonly totals: Totals
   random(): number
   verified(partition: number): Position
   /** Heartbeats of streams at one cursor are one Buffer. */
   heartbeat(cursor: string, format: Format): Buffer
   pumpSoon(share: Share): void
   forget(stream: Stream): void
+}
+
+/** Who reads, for whoever looks after the gateway. */
+export interface Who {
+  /** Public id. */
+  readonly session: string
+  readonly subject: string | undefined
+  readonly address: string | undefined
 }
 
 export interface StreamOptions {
@@ -45,6 +57,7 @@ export interface StreamOptions {
   readonly onClosed: (() => void) | undefined
   /** A gap on a channel was told. */
   readonly onGap: ((channel: string) => void) | undefined
+  readonly who: Who | undefined
 }
 
 export class Stream implements SinkOwner {
@@ -53,17 +66,20 @@ export class Stream implements SinkOwner {
   shares: readonly Share[]
   /** The sink takes no more. */
   full = false
+  /** Since when, in ms; of no meaning while it takes more. */
+  fullSince = 0
+  /** When it was opened, in ms. */
+  readonly born: number
+  readonly who: Who | undefined
 
   readonly #host: StreamHost
   // What only the first frames need; let go of with them.
   #options: StreamOptions | undefined
   #origins: readonly Origin[]
-  readonly #born: number
   readonly #onClosed: (() => void) | undefined
   readonly #onGap: ((channel: string) => void) | undefined
   #sink: Sink | undefined
   #lastWrite: number
-  #fullSince = 0
   #liveTold = false
   #closed = false
   #onceLive: (() => void)[] | undefined
@@ -81,12 +97,25 @@ export class Stream implements SinkOwner {
     this.#host = host
     this.#options = options
     this.#origins = origins
-    this.#born = host.now
+    this.born = host.now
+    this.who = options.who
     this.#onClosed = options.onClosed
     this.#onGap = options.onGap
     this.#lastWrite = host.now
     this.format = options.format
     this.shares = origins.map((origin) => new Share(this, origin, feeds(origin)))
+  }
+
+  /** Bytes that wait in its socket. */
+  get buffered(): number {
+    return this.#sink?.buffered ?? 0
+  }
+
+  /** The least of its shares' phases. */
+  get phase(): Phase {
+    const phases = this.shares.map((share) => share.phase)
+    const order = ['closed', 'lagging', 'replaying'] as const
+    return order.find((phase) => phases.includes(phase)) ?? 'live'
   }
 
   /** The cursor of everything written so far. */
@@ -236,6 +265,11 @@ export class Stream implements SinkOwner {
     if (!this.full) this.#write(chunks)
   }
 
+  /** Events were written that weren't news. */
+  replayed(events: number): void {
+    this.#host.totals.delivered += events
+  }
+
   /** Frames in order; with several partitions each gets an `id:` line of its own in front of the shared bytes. */
   writeRun(share: Share, run: Run): void {
     if (this.#host.partitions === 1) {
@@ -261,6 +295,7 @@ export class Stream implements SinkOwner {
       return
     }
     const next = feed.firstAfter(floor.order) ?? placeAfter(floor)
+    this.#host.totals.gaps++
     this.#control('stream.gap', gapData(feed.channel.name, after, next, reason), this.cursor)
     this.#onGap?.(feed.channel.name)
   }
@@ -314,8 +349,11 @@ export class Stream implements SinkOwner {
     if (this.#leaving !== 0) {
       if (now - this.#leaving > LINGER_MS) this.destroy()
     } else if (this.full) {
-      if (now - this.#fullSince > SLOW_MS) this.bye('slow', true)
-    } else if (maxAgeMs > 0 && now - this.#born > maxAgeMs) {
+      if (now - this.fullSince > SLOW_MS) {
+        this.#host.totals.slow++
+        this.bye('slow', true)
+      }
+    } else if (maxAgeMs > 0 && now - this.born > maxAgeMs) {
       this.bye('max_age', true)
     } else if (now - this.#lastWrite >= heartbeatMs) {
       for (const share of this.shares) share.keepUp(this.#host.verified(share.partition))
@@ -363,7 +401,8 @@ export class Stream implements SinkOwner {
     this.#lastWrite = this.#host.now
     if (this.#sink!.write(chunks) || this.full) return
     this.full = true
-    this.#fullSince = this.#host.now
+    this.fullSince = this.#host.now
+    this.#host.totals.stalls++
     for (const share of this.shares) if (share.phase !== 'closed') share.happen('full')
   }
 
@@ -406,6 +445,7 @@ export class Stream implements SinkOwner {
       const data = gapData(channel, gap.after, placeAfter(gap.floor), gap.reason)
       return this.#block('stream.gap', data, i === lost.length - 1 ? this.cursor : undefined)
     })
+    this.#host.totals.gaps += lost.length
     this.#write(chunk(blocks.join('')))
     if (this.#onGap !== undefined) for (const channel of lost) this.#onGap(channel)
   }

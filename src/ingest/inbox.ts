@@ -12,7 +12,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import type { Redis } from 'ioredis'
-import type { Draft } from '../log/log.js'
+import type { Draft, Receipt } from '../log/log.js'
 import { callFunction, isElsewhere, isReply } from '../log/redis/functions.js'
 import type { Intake, IntakeLink } from '../log/redis/intake.js'
 import type { Logger } from '../logger.js'
@@ -27,6 +27,8 @@ export interface InboxOptions {
   readonly logger: Logger
   /** Bytes of an event's data. */
   readonly maxEventBytes: number
+  /** The log has taken an event. Default: nobody counts. */
+  readonly appended?: (receipt: Receipt) => void
 }
 
 export interface Inbox {
@@ -44,7 +46,8 @@ interface Beyond {
 
 const nonce = () => randomBytes(12).toString('base64url')
 
-export function createInbox({ intake, logger, maxEventBytes }: InboxOptions): Inbox {
+export function createInbox(options: InboxOptions): Inbox {
+  const { intake, logger, maxEventBytes, appended = () => {} } = options
   const key = `${intake.prefix}:inbox`
   const token = nonce()
   const rejects = createRejects(intake, key, logger)
@@ -177,7 +180,10 @@ export function createInbox({ intake, logger, maxEventBytes }: InboxOptions): In
             const { id, fields } = part[i]!
             if (outcome instanceof SluiceError) {
               rejected.push({ id, fields, reason: reasonOf(outcome) })
-            } else done.push(id)
+            } else {
+              done.push(id)
+              if (outcome !== 'taken') appended(outcome)
+            }
           })
         } catch {
           // Overloaded or away: whatever it did, the same entries may be given to it again.

@@ -1,4 +1,5 @@
 /** Publishers that speak to Redis instead of HTTP: raw messages and the inbox. */
+import type { Receipt } from '../log/log.js'
 import type { Intake } from '../log/redis/intake.js'
 import type { Logger } from '../logger.js'
 import { createInbox } from './inbox.js'
@@ -9,6 +10,8 @@ export interface IngestOptions {
   readonly logger: Logger
   /** Bytes of an event's data. */
   readonly maxEventBytes: number
+  /** The log has taken an event. Default: nobody counts. */
+  readonly appended?: (receipt: Receipt) => void
 }
 
 export interface Ingest {

@@ -9,7 +9,7 @@
  * any node would do: so they hear the same messages in the same order, on which the lease relies.
  */
 import type { Redis } from 'ioredis'
-import type { Draft } from '../log/log.js'
+import type { Draft, Receipt } from '../log/log.js'
 import type { Intake, IntakeLink } from '../log/redis/intake.js'
 import type { Logger } from '../logger.js'
 import { SluiceError } from '../wire/errors.js'
@@ -31,6 +31,8 @@ export interface RawOptions {
   readonly logger: Logger
   /** Bytes of an event's data. */
   readonly maxEventBytes: number
+  /** The log has taken an event. Default: nobody counts. */
+  readonly appended?: (receipt: Receipt) => void
 }
 
 export interface Raw {
@@ -48,7 +50,8 @@ interface Turn {
   scheduled: boolean
 }
 
-export function createRaw({ intake, logger, maxEventBytes }: RawOptions): Raw {
+export function createRaw(options: RawOptions): Raw {
+  const { intake, logger, maxEventBytes, appended = () => {} } = options
   const prefix = `${intake.prefix}:in:`
   const drops = createDrops(logger)
   const flying = new Set<Promise<void>>()
@@ -202,6 +205,7 @@ export function createRaw({ intake, logger, maxEventBytes }: RawOptions): Raw {
       }
       outcomes.forEach((outcome, i) => {
         if (outcome instanceof SluiceError) drops.count(outcome.code, drafts[i]!.channel)
+        else appended(outcome)
       })
     } catch (error) {
       drops.count(reasonOf(error), drafts[0]!.channel, drafts.length)

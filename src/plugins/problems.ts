@@ -75,14 +75,19 @@ const KNOWN_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS
 
 /**
  * Sets the error handler, and answers 405 for each path's other methods. Done with routes rather than
- * in a not-found handler: an application around the gateway has its own.
+ * in a not-found handler: an application around the gateway has its own. `refused` hears of each error.
  */
 export function registerProblems(
   app: FastifyInstance,
   methods: ReadonlyMap<string, readonly string[]>,
   log: ProblemLog,
+  refused: (problem: SluiceError, request: FastifyRequest) => void,
 ): void {
-  app.setErrorHandler((error, _request, reply) => sendProblem(reply, toSluiceError(error, log)))
+  app.setErrorHandler((error, request, reply) => {
+    const problem = toSluiceError(error, log)
+    refused(problem, request)
+    return sendProblem(reply, problem)
+  })
   for (const [url, allowed] of methods) {
     app.route({
       method: KNOWN_METHODS.filter((method) => !allowed.includes(method)),

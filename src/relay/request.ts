@@ -112,6 +112,8 @@ export function createUpstreamClient(options: UpstreamClientOptions = {}): Upstr
 
       request.on('socket', (socket) => {
         connected = request.reusedSocket
+        // One that is kept would keep a listener of each request that it has served.
+        if (connected) return
         socket.once(secure ? 'secureConnect' : 'connect', () => {
           connected = true
         })

@@ -1,4 +1,5 @@
 /** What every route is given. */
+import type { Admin } from '../admin/admin.js'
 import type { Access } from '../auth/access.js'
 import type { Shared } from '../auth/shared.js'
 import type { Hub } from '../hub/hub.js'
@@ -14,6 +15,7 @@ export interface RouteContext {
   readonly hub: Hub
   readonly log: Log
   readonly access: Access
+  readonly admin: Admin
   readonly runs: Runs
   readonly rooms: Rooms
   readonly shared: Shared

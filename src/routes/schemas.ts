@@ -1,6 +1,7 @@
 /** The options of each resource: one TypeBox schema is the check, the type and the documentation. */
 import { type Static, Type } from 'typebox'
 import { Compile } from 'typebox/compile'
+import { CHANNEL_ORDERS } from '../admin/merge.js'
 import { MAX_INFO_BYTES, MAX_SUBJECT_LENGTH, TICKET_MAX_TTL_MS } from '../limits.js'
 import { SluiceError } from '../wire/errors.js'
 
@@ -139,6 +140,39 @@ export type RunReadOptions = Static<typeof RunReadOptions>
 /** Options of looking at one, and of stopping it. */
 export const RunTicketOptions = Type.Object({ session, ticket }, strict)
 export type RunTicketOptions = Static<typeof RunTicketOptions>
+
+const Rows = Type.String({
+  pattern: '^([1-9][0-9]?|[1-4][0-9]{2}|500)$',
+  description: 'Rows in the answer, 1–500',
+})
+
+/** Options of the list of channels. */
+export const AdminChannelOptions = Type.Object(
+  {
+    prefix: Type.Optional(
+      Type.String({ maxLength: 200, description: 'What their names begin with' }),
+    ),
+    sort: Type.Optional(
+      Type.Union(
+        CHANNEL_ORDERS.map((order) => Type.Literal(order)),
+        { description: CHANNEL_ORDERS.join(', ') },
+      ),
+    ),
+    limit: Type.Optional(Rows),
+  },
+  strict,
+)
+export type AdminChannelOptions = Static<typeof AdminChannelOptions>
+
+/** Options of the list of streams. */
+export const AdminStreamOptions = Type.Object(
+  {
+    node: Type.Optional(Type.String({ maxLength: 64, description: 'The id of a node' })),
+    limit: Type.Optional(Rows),
+  },
+  strict,
+)
+export type AdminStreamOptions = Static<typeof AdminStreamOptions>
 
 /** Body of a close. */
 export const CloseBody = Type.Object(

@@ -38,7 +38,8 @@ export const DEMO_CHANNELS = [
 
 /** `demos`: the gateway is open, and everybody who comes may try everything. */
 export const sitePlugin: FastifyPluginAsync<{ readonly demos: boolean }> = async (app, options) => {
-  servePage(app, '/inspect')
+  // So that the page knows before it asks: a browser's console shows every refusal.
+  servePage(app, '/inspect', { 'sluice-locked': options.demos ? '?0' : '?1' })
   for (const name of builtFiles()) serveFile(app, name)
   if (options.demos) demoRoutes(app)
 }
@@ -49,10 +50,10 @@ function builtFiles(): string[] {
   return readdirSync(FILES).filter((name) => !name.endsWith('.html'))
 }
 
-function servePage(app: FastifyInstance, path: string): void {
+function servePage(app: FastifyInstance, path: string, more = {}): void {
   const name = path === '/' ? 'home' : path.slice(1)
   const file = new URL(`${name}.html`, FILES)
-  serveAsset(app, { path, type: TYPES.html!, file, headers })
+  serveAsset(app, { path, type: TYPES.html!, file, headers: { ...headers, ...more } })
 }
 
 function serveFile(app: FastifyInstance, name: string): void {

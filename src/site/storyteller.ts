@@ -15,8 +15,8 @@ const MAX_SPEAKING = 20
 
 export interface Storyteller {
   /**
-   * Pushes `{question}` and then `{token}`s into the run, which is there when it resolves; false where
-   * too many answers are under way.
+   * Pushes `{question}`, `{token}`s and `{done}` into the run, which is there when it resolves; false
+   * where too many answers are under way.
    */
   tell(run: string, question: string): Promise<boolean>
   stop(): void
@@ -41,7 +41,8 @@ export function createStoryteller(gateway: () => string): Storyteller {
       body.write(`${JSON.stringify({ token: piece })}\n`)
       await pause(PACE_MS * (1 + Math.random()))
     }
-    body.end()
+    // As all formats have it: a reader needn't ask whether that was all.
+    body.end(answered ? '' : `${JSON.stringify({ done: true })}\n`)
     await answer
   }
 

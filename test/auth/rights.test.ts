@@ -81,11 +81,22 @@ t.test('all rights are all verbs on all channels, with all that is kept', async 
 })
 
 t.test('everywhere is only what the pattern ** grants', async (t) => {
-  const it = rights({ '**': ['admin'], '*': ['stop'], 'a:**': ['publish'], a: ['signal'] })
+  const it = rights({ '**': ['generate'], '*': ['stop'], 'a:**': ['publish'], a: ['signal'] })
   t.strictSame(
     VERBS.filter((verb) => it.mayEverywhere(verb)),
-    ['admin'],
+    ['generate'],
   )
+})
+
+t.test('admin on everything reads everything, on some channels nothing', async (t) => {
+  const it = rights({ '**': ['admin'] })
+  t.ok(it.may('subscribe', 'a:b'))
+  t.equal(it.since('a:b', NOW), 0)
+  t.notOk(it.may('publish', 'a:b'))
+  t.notOk(rights({ 'a:**': ['admin'], '*': ['admin'] }).may('subscribe', 'a:b'))
+  const none = rights({ '**': ['admin', 'history:none'] })
+  t.ok(none.may('subscribe', 'a:b'))
+  t.equal(none.since('a:b', NOW), Number.POSITIVE_INFINITY, 'a word about the past counts')
 })
 
 t.test('how far back may be read', async (t) => {

@@ -1,9 +1,9 @@
 /** Ten tabs, one stream: in real Chromium, over HTTP/1.1, where an origin has six connections. */
-import type { Browser, BrowserContext, Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import t, { type Test } from 'tap'
 import type { Note } from '../client/support/driver.js'
-import { startBrowser } from '../support/browser.js'
 import { type GatewayProcess, startGatewayProcess } from '../support/gateway.js'
+import { freeze, type PlainBrowser, startPlainBrowser } from '../support/plain-browser.js'
 import { createPublisher, type Publisher } from '../support/publisher.js'
 import { openPage, type PageRemote } from './support/page-driver.js'
 import { type SiteServer, startSite } from './support/site.js'
@@ -15,22 +15,21 @@ const SOON = 20_000
 t.setTimeout(240_000)
 t.jobs = 2
 
-let browser: Browser
+let browser: PlainBrowser
 let gateway: GatewayProcess
 let site: SiteServer
 t.before(async () => {
-  browser = await startBrowser()
+  browser = await startPlainBrowser()
   gateway = await startGatewayProcess()
   site = await startSite(gateway.url)
 })
 t.teardown(async () => {
-  await browser?.close()
+  await browser?.stop()
   await site?.stop()
   await gateway?.stop()
 })
 
 interface Stage {
-  readonly context: BrowserContext
   readonly tabs: Set<PageRemote>
   readonly publisher: Publisher
   readonly channel: string
@@ -47,14 +46,15 @@ async function stage(
   channel: string,
   shared: string | { name: string; worker: string },
 ): Promise<Stage> {
-  const context = await browser.newContext()
-  t.teardown(() => context.close())
+  const { context } = browser
   const publisher = createPublisher()
   const tabs = new Set<PageRemote>()
   let leading: Page | undefined
+  t.teardown(() => Promise.all([...tabs].map((tab) => tab.close())))
   context.on('request', (request) => {
     // A stream, or the polls instead of one where it says nothing for too long; no look at the past.
-    const reads = /\/v1\/events\?/.test(request.url()) && !/[?&]wait=0/.test(request.url())
+    const { searchParams: query } = new URL(request.url())
+    const reads = query.get('channel') === channel && query.get('wait') !== '0'
     // A worker's requests are of no page.
     if (reads && request.method() === 'GET' && !request.serviceWorker())
       leading = request.frame().page()
@@ -70,7 +70,7 @@ async function stage(
   await Promise.all([...tabs].map((tab) => soon(t, tab, tab.until(isLive, undefined))))
   const said: number[] = []
   return {
-    ...{ context, tabs, publisher, channel },
+    ...{ tabs, publisher, channel },
     async leader() {
       for (;;) {
         const found = [...tabs].find(({ page }) => page === leading)
@@ -135,15 +135,14 @@ t.test('ten tabs without a worker: a leader, and whoever comes after it', async 
   await expectAll(t)
 
   const frozen = await leader()
-  const devtools = await frozen.page.context().newCDPSession(frozen.page)
-  await devtools.send('Page.setWebLifecycleState', { state: 'frozen' })
+  const thaw = await freeze(frozen.page)
   await say()
   await say()
   await expectAll(
     t,
     [...tabs].filter((tab) => tab !== frozen),
   )
-  await devtools.send('Page.setWebLifecycleState', { state: 'active' })
+  await thaw()
   await say()
   await expectAll(t)
   t.equal(await streamsOf(channel), 1)

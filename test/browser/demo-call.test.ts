@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
+import { type IncomingMessage, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -69,7 +70,7 @@ async function visit(
   const errors: string[] = []
   page.on('console', (message) => message.type() === 'error' && errors.push(message.text()))
   page.on('pageerror', (error) => errors.push(String(error)))
-  await page.goto(`${url}/#room=${room}`)
+  await page.goto(`${url}#room=${room}`)
   await page.getByLabel('Your name').fill(name)
   await page.keyboard.press('Enter')
   await page.waitForSelector('[data-view=call]')
@@ -80,6 +81,12 @@ const connected = (page: Page) => page.waitForSelector('.tile:not(.own)[data-sta
 
 /** The line of somebody in the list. */
 const inList = (page: Page, name: string) => page.locator('#people li').filter({ hasText: name })
+
+/** Colours of everybody in the list. */
+const hues = (page: Page) =>
+  page
+    .locator('#people .avatar')
+    .evaluateAll((all) => all.map((it) => (it as HTMLElement).style.getPropertyValue('--hue')))
 
 async function say(page: Page, text: string): Promise<void> {
   await page.getByLabel('Message').fill(text)
@@ -92,9 +99,10 @@ const hears = (page: Page, text: string) =>
 t.test('two windows see each other, and what one writes the other reads', async (t) => {
   const room = newRoom()
   const ada = await visit(t, 'Ada', room)
+  // Whoever comes later reads it, too.
+  await say(ada.page, 'Is anybody there?')
   const grace = await visit(t, 'Grace', room)
   await Promise.all([connected(ada.page), connected(grace.page)])
-  await say(ada.page, 'Is anybody there?')
   await hears(grace.page, 'Is anybody there?')
   await say(grace.page, 'Nobody but me.')
   await hears(ada.page, 'Nobody but me.')
@@ -103,6 +111,7 @@ t.test('two windows see each other, and what one writes the other reads', async 
     return (video?.getVideoPlaybackQuality().totalVideoFrames ?? 0) > 5
   })
   await ada.page.locator('.quality', { hasText: /direct · \d+ ms/ }).waitFor()
+  t.equal(new Set(await hues(ada.page)).size, 2, 'each has a colour of their own')
   t.strictSame([...ada.errors, ...grace.errors], [])
 })
 
@@ -174,6 +183,7 @@ t.test('on a phone everything fits, by day and by night', async (t) => {
     }))
     t.equal(wide, false, 'nothing sticks out')
     t.strictSame(small, [], 'a thumb is enough')
+    t.ok(await page.getByText('connected', { exact: true }).isVisible(), 'a dot has its word')
   }
   const camera = grace.page.getByRole('button', { name: 'Camera' })
   await camera.click()
@@ -192,7 +202,7 @@ t.test('whoever has no camera sends a drawing', async (t) => {
       Promise.reject(new DOMException('none', 'NotFoundError'))
   })
   const page = await context.newPage()
-  await page.goto(`${demo.url}/#room=${room}`)
+  await page.goto(`${demo.url}#room=${room}`)
   await page.getByText('No camera').waitFor()
   await page.getByRole('button', { name: 'Join', exact: true }).click()
   await Promise.all([connected(page), connected(ada.page)])
@@ -215,6 +225,13 @@ t.test('with a certificate it is there for others, by HTTPS', async (t) => {
   const grace = await visit(t, 'Grace', 'room', trusting, url)
   await Promise.all([connected(ada.page), connected(grace.page)])
   t.strictSame([...ada.errors, ...grace.errors], [])
+})
+
+t.test('a page of somebody else’s name gets nothing', async (t) => {
+  const ask = request(demo.url, { headers: { host: 'evil.example' } }).end()
+  const [answer] = (await once(ask, 'response')) as [IncomingMessage]
+  answer.resume()
+  t.equal(answer.statusCode, 403)
 })
 
 t.test('the demo ends when it is told to', async (t) => {

@@ -104,7 +104,7 @@ t.test('a page that is reloaded in mid-sentence, twice, loses nothing', async (t
   for (const viewer of ['one', 'two']) {
     const text = await textOf(page, viewer)
     t.ok(Buffer.from(text).equals(Buffer.from(wrote.text)), `viewer ${viewer}, byte for byte`)
-    await page.waitForSelector(`#${viewer} [data-tone=good]`)
+    await page.waitForSelector(`#${viewer} .notes [data-tone=good]`)
   }
   // The first viewer went on from its cursor, the second one read all of it again.
   t.equal(asked.filter((url) => /\/events\?after=/.test(url)).length, 2)

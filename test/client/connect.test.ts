@@ -6,6 +6,8 @@ import {
   OutboxFullError,
 } from '../../src/client/index.js'
 import { start } from '../routes/support/start.js'
+import { startCutter } from '../support/cutter.js'
+import { seeded } from '../support/random.js'
 import { lockedGateway } from './locked-gateway.js'
 
 t.setTimeout(90_000)
@@ -104,6 +106,25 @@ t.test('history comes before live, each event once, whoever publishes meanwhile'
   t.same(await until(400), all)
 })
 
+t.test('whoever comes and goes is no part of a channel’s history', async (t) => {
+  const gateway = await start(t, { channels: [{ pattern: 'a', presence: true }] })
+  const { it } = client(t, gateway)
+  const { id: after } = await it.publish('a', 1)
+  it.subscribe('a', () => {})
+  await inState(it, 'live')
+  await it.publish('a', 2)
+  const { events } = await it.history('a', { after })
+  t.same(
+    events.map(({ data }) => data),
+    [2],
+  )
+  const { data, take, until } = collector()
+  it.subscribe('a', take, { after })
+  await it.publish('a', 3)
+  await until(2)
+  t.same(data, [2, 3])
+})
+
 t.test('a loop over a channel ends with it, and leaving the loop unsubscribes', async (t) => {
   const { url } = await start(t)
   const { it } = client(t, { url })
@@ -189,6 +210,37 @@ t.test('what can’t be sent waits, in order and up to a bound', async (t) => {
     events.map(({ data }) => data),
     Array.from({ length: 1000 }, (_, n) => n),
   )
+})
+
+t.test('what waits to be published goes when the stream is back', async (t) => {
+  const { url } = await start(t)
+  const cutter = await startCutter({
+    target: Number(new URL(url).port),
+    random: seeded(1),
+    budget: () => undefined,
+  })
+  t.teardown(cutter.stop)
+  let refuses = true
+  const it = connect({
+    url: cutter.url,
+    fetch: async (input, init) => {
+      if (init?.method !== 'POST' || !refuses) return fetch(input, init)
+      refuses = false
+      return new Response('', { status: 503, headers: { 'retry-after': '60' } })
+    },
+    // That minute never ends.
+    timer(ms, task) {
+      const id = ms < 60_000 ? setTimeout(task, ms) : undefined
+      return () => clearTimeout(id)
+    },
+  })
+  t.teardown(() => it.close())
+  it.subscribe('a', () => {})
+  await inState(it, 'live')
+  const sent = it.publish('a', 1)
+  while (refuses) await new Promise((resolve) => setImmediate(resolve))
+  cutter.cutAll()
+  t.match(await sent, { channel: 'a', duplicate: false })
 })
 
 t.test('a platform that never ends what was given up holds up nothing', async (t) => {

@@ -9,6 +9,7 @@ import {
   step,
   wakeAt,
 } from '../../src/client/machine.js'
+import { NEVER } from '../../src/client/pace.js'
 
 /** A machine, and a clock and chances of the test's own. */
 function stage(random = () => 0) {
@@ -342,7 +343,7 @@ t.test('the gateway’s own word is the end, and a closed client says nothing mo
     it.link(happening)
     t.match(it.state, { state: 'ended', ...state })
     t.same(it.open, [])
-    t.equal(wakeAt(it.machine), Number.POSITIVE_INFINITY)
+    t.equal(wakeAt(it.machine), NEVER)
     it.tell({ type: 'online' })
     t.equal(it.state.state, 'ended')
     it.tell({ type: 'reopen' })
@@ -396,7 +397,7 @@ t.test('whatever happens: never two connections, and never nothing to wait for',
         it.tell(want)
         for (const happening of all) {
           if (happening.type === 'wake') {
-            if (wakeAt(it.machine) !== Number.POSITIVE_INFINITY) it.wake()
+            if (wakeAt(it.machine) !== NEVER) it.wake()
           } else if ('ms' in happening && happening.type === 'pass') it.pass(happening.ms)
           else if ('back' in happening) {
             const { back, ...rest } = happening
@@ -410,7 +411,7 @@ t.test('whatever happens: never two connections, and never nothing to wait for',
           }
           if (state !== 'idle' && state !== 'ended') {
             const at = wakeAt(it.machine)
-            if (!(at < Number.POSITIVE_INFINITY)) throw new Error(`nothing to wait for in ${state}`)
+            if (!(at < NEVER)) throw new Error(`nothing to wait for in ${state}`)
           }
         }
         // Left alone it connects again, however it stands.

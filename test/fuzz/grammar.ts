@@ -1,7 +1,7 @@
 /** Requests as a client means them: right in every part, over all resources. Mutations come after. */
 import { one, sometimes, weighted } from './chance.js'
 import type { Request } from './request.js'
-import { health, preflight, renewal, revocations, ticket } from './shapes/access.js'
+import { admin, health, preflight, renewal, revocations, ticket } from './shapes/access.js'
 import {
   aboutChannel,
   closing,
@@ -34,6 +34,7 @@ const SHAPES: readonly Weighted[] = [
   { weight: 3, make: ticket },
   { weight: 2, make: renewal },
   { weight: 2, make: revocations },
+  { weight: 1, make: admin },
   { weight: 2, make: runPushed },
   { weight: 2, make: runItem },
   { weight: 2, make: runAsked },

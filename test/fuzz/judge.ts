@@ -6,6 +6,8 @@ import { type Answer, Malformed } from './answers.js'
 /** What the protocol page knows, beside the statuses of errors. */
 const GOOD = [200, 201, 202, 204]
 const STATUSES = new Set([...GOOD, ...Object.values(ERROR_TABLE).map(({ status }) => status)])
+/** The gateway's own pages, and what they need: a target may become one of them. */
+const PAGES = /^(text\/(html|css|javascript)|image\/svg\+xml)\b/
 /** What only somebody inside could know. */
 const INSIDE = /node_modules|\bdist\/|\bsrc\/|\bnode:internal|\n\s+at |Error: /
 
@@ -22,7 +24,7 @@ export function wrongWith(answer: Answer, forbidden?: Forbidden): string | undef
   if (!complete || headOnly || status === 204) return undefined
   if (type.startsWith('application/json'))
     return isJson(body) ? undefined : `not JSON: ${excerpt(body)}`
-  if (type.startsWith('text/event-stream')) return undefined
+  if (type.startsWith('text/event-stream') || PAGES.test(type)) return undefined
   return status === 204 || body.length === 0 ? undefined : `a body of type ${JSON.stringify(type)}`
 }
 

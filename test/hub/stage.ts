@@ -25,6 +25,9 @@ export class TestSink implements Sink {
     } else this.writes.push(chunks)
     return !this.stuck
   }
+  get buffered(): number {
+    return this.stuck ? this.writes.reduce((sum, { length }) => sum + length, 0) : 0
+  }
   cork(): void {
     this.#corked = true
   }

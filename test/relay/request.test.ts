@@ -118,6 +118,17 @@ t.test('a connection is kept for the next request', async (t) => {
   t.equal(upstream.connections, 1)
 })
 
+t.test('a connection that serves many gathers nothing of them', async (t) => {
+  const { port } = await startUpstream(t, (_, response) => response.end())
+  const { ask } = startClient(t)
+  const warnings: Error[] = []
+  const keep = (warning: Error) => warnings.push(warning)
+  process.on('warning', keep)
+  t.teardown(() => process.off('warning', keep))
+  for (let i = 0; i < 20; i++) await textOf((await ask(upstreamAt(port))).body)
+  t.same(warnings, [])
+})
+
 t.test(
   'a kept connection that is closed fails a POST, which may have been done, and no GET',
   async (t) => {

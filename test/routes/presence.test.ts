@@ -50,6 +50,23 @@ async function diff(stream: Stream, fits: (data: Record<string, unknown[]>) => b
   return json.data
 }
 
+onBothLogs(t, 'who says presence=false reads and is told, and is not present', async (t, start) => {
+  const { url } = await start(CONFIG, SOON)
+  const a = await enter(t, url, 'a', '&presence=false')
+  t.same((await a.event('presence.state')).json.members, [])
+  const body = JSON.stringify({ channel: 'chat:7', session: session('b'), presence: false })
+  const headers = { 'content-type': 'application/json' }
+  const b = await open(`${url}/v1/events/stream`, { method: 'POST', headers, body })
+  t.teardown(b.close)
+  await b.event('presence.state')
+  await poll(url, `channel=chat:7&wait=0&presence=false&session=${session('c')}`)
+  await enter(t, url, 'd')
+  await diff(a, ({ joined }) => joined!.length === 1)
+  t.match(await present(url), [{ id: idOf('d') }])
+  await publish(url, 'chat:7', 'hello')
+  await a.find(({ json }) => json?.data === 'hello')
+})
+
 onBothLogs(t, 'a stream is told who is present, and then who comes and goes', async (t, start) => {
   const { url } = await start(CONFIG, SOON)
   const a = await enter(t, url, 'a')
@@ -431,6 +448,29 @@ onBothLogs(
       a.find(({ event, json }) => event === 'stream.end' && json.channel === channel)
     t.equal((await ends('chat:8')).json.reason, 'removed')
     t.equal((await ends('presence:chat:8')).json.reason, 'removed', 'and for the same reason')
+  },
+)
+
+onBothLogs(
+  t,
+  'presence that is read by its own name stays when its channel goes',
+  async (t, start) => {
+    const { url } = await start(CALM)
+    const named = ['chat:7', 'presence:chat:7']
+    const a = await subscribe(url, named, `session=${session('a')}`)
+    t.teardown(a.close)
+    await a.event('presence.state')
+    const headers = { 'sluice-session': session('a'), 'content-type': 'application/json' }
+    const body = JSON.stringify({ remove: ['chat:7'] })
+    t.match(await ask(`${url}/v1/sessions`, { method: 'PATCH', headers, body }), { status: 200 })
+    t.match(await diff(a, ({ left }) => left!.length > 0), { left: [{ id: idOf('a') }] })
+    await enter(t, url, 'b')
+    t.match(await diff(a, ({ joined }) => joined!.length > 0), { joined: [{ id: idOf('b') }] })
+    const ended = a.blocks.filter(({ event }) => event === 'stream.end')
+    t.same(
+      ended.map(({ json }) => json.channel),
+      ['chat:7'],
+    )
   },
 )
 

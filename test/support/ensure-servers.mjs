@@ -27,6 +27,7 @@ const MODULES = {
   'php-redis': ['php', '-r', 'exit(class_exists("Redis") ? 0 : 1);'],
   'ruby-redis': ['ruby', '-e', 'require "redis"'],
   'python3-jwt': ['/usr/bin/python3', '-c', 'import jwt'],
+  'python3-httpx': ['/usr/bin/python3', '-c', 'import httpx'],
   'python3-django': ['/usr/bin/python3', '-c', 'import django'],
   'ruby-railties': ['ruby', '-e', 'require "action_controller/railtie"'],
 }

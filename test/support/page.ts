@@ -8,7 +8,8 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import type { Test } from 'tap'
 
-const MODULES = fileURLToPath(new URL('../../node_modules', import.meta.url))
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const MODULES = join(ROOT, 'node_modules')
 
 export interface Code {
   /** What stands behind the fence: `js`, `sh`; empty for a picture. */
@@ -59,12 +60,33 @@ export async function layOut(t: Test, files: Readonly<Record<string, string>>): 
   const directory = await mkdtemp(join(tmpdir(), 'sluice-page-'))
   t.teardown(() => rm(directory, { recursive: true, force: true }))
   await symlink(MODULES, join(directory, 'node_modules'))
+  await write(directory, files)
+  return directory
+}
+
+/** Writes files into an application that has this project among its packages. */
+export async function layOutApplication(
+  t: Test,
+  files: Readonly<Record<string, string>>,
+  packages: readonly string[] = [],
+): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'sluice-app-'))
+  t.teardown(() => rm(directory, { recursive: true, force: true }))
+  await mkdir(join(directory, 'node_modules'))
+  await symlink(ROOT, join(directory, 'node_modules/sluice'))
+  for (const name of packages) {
+    await symlink(join(MODULES, name), join(directory, 'node_modules', name))
+  }
+  await write(directory, files)
+  return directory
+}
+
+async function write(directory: string, files: Readonly<Record<string, string>>): Promise<void> {
   const all = { 'package.json': '{"type":"module"}', ...files }
   for (const [file, text] of Object.entries(all)) {
     await mkdir(dirname(join(directory, file)), { recursive: true })
     await writeFile(join(directory, file), text)
   }
-  return directory
 }
 
 /** The files of a chapter, as `layOut` takes them. */

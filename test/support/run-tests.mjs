@@ -3,8 +3,15 @@
  * end the sum as `N passed, N failed`. tap's own reporters for people redraw the screen, which makes
  * a log unreadable. Arguments go to `tap run`.
  */
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
+
+// tap brings a loader for TypeScript that .taprc leaves out. It would notice by itself, but only for the next run.
+const parts = 'node_modules/@tapjs/test/test-built/dist/esm/index.js'
+if (readFileSync(parts, 'utf8').includes('@tapjs/typescript')) {
+  spawnSync(process.execPath, ['node_modules/.bin/tap', 'build'], { stdio: 'ignore' })
+}
 
 const tap = spawn(
   process.execPath,

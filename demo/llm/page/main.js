@@ -88,7 +88,7 @@ function open() {
   run = address.get('run') ?? undefined
   const question = address.get('q') ?? ''
   $('asked').textContent = question
-  document.body.classList.toggle('has-run', run !== undefined)
+  document.querySelector('main').dataset.run = run === undefined ? 'none' : 'some'
   document.title = question === '' ? 'Sluice · token streaming' : `${question} · Sluice`
   for (const viewer of viewers) viewer.clear()
   if (run !== undefined) {
@@ -134,7 +134,9 @@ function refresh() {
   ask.textContent = asking ? 'Asking…' : 'Ask'
   stop.disabled = !going
   reload.disabled = run === undefined
-  for (const chip of $('questions').querySelectorAll('button')) chip.disabled = ask.disabled
+  for (const chip of $('questions').querySelectorAll('button')) {
+    chip.setAttribute('aria-disabled', ask.disabled)
+  }
 }
 
 function complain(text) {
@@ -158,6 +160,7 @@ $('questions').append(
     chip.type = 'button'
     chip.textContent = question
     chip.addEventListener('click', () => {
+      if (ask.disabled) return
       field.value = question
       void generate(question)
     })

@@ -8,6 +8,7 @@ const WORDS = {
   stopped: 'stopped',
   error: 'error',
 }
+const TONES = { connecting: 'wait', streaming: 'good', done: 'good', stopped: 'bad', error: 'bad' }
 /** Pixels from the end of the text within which it is followed. */
 const NEAR_END = 48
 
@@ -45,6 +46,7 @@ export function createViewer(element, compare) {
     const before = phase
     phase = state.phase
     element.dataset.phase = phase
+    pill.dataset.tone = TONES[phase] ?? 'none'
     pill.textContent = phase === 'connecting' && state.tokens > 0 ? 'reconnecting' : WORDS[phase]
     text.setAttribute('aria-busy', String(phase === 'streaming' || phase === 'connecting'))
     tokens.textContent = state.tokens.toLocaleString('en')
@@ -83,7 +85,7 @@ export function createViewer(element, compare) {
     notes.dataset.said = same
     notes.replaceChildren(
       ...wanted.map(({ tone, text }) => {
-        const line = document.createElement('li')
+        const line = document.createElement('p')
         line.dataset.tone = tone
         line.textContent = text
         return line

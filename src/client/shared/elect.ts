@@ -71,10 +71,8 @@ export function elect(name: string, lead: () => () => void): Election {
   }
   // Who can't do anything any more lets others do it.
   const over = new AbortController()
-  for (const target of [document, globalThis]) {
-    for (const name of ['freeze', 'pagehide']) target.addEventListener(name, rest, over)
-    for (const name of ['resume', 'pageshow']) target.addEventListener(name, back, over)
-  }
+  document.addEventListener('freeze', rest, over)
+  document.addEventListener('resume', back, over)
   stand(false)
 
   return {

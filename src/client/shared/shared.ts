@@ -48,6 +48,8 @@ interface Line {
   close(): void
 }
 
+const NOWHERE: Line = { say() {}, close() {} }
+
 type Hear = (hub: string, word: FromHub) => void
 
 export function createSharedFeed(sharing: Sharing, options: FeedOptions): Feed {
@@ -112,18 +114,26 @@ export function createSharedFeed(sharing: Sharing, options: FeedOptions): Feed {
     line.say({ type: 'hello', channels: [...wanted.keys()], cursor, session, setup })
   }
 
-  let line: Line = { say() {}, close() {} }
+  let line: Line = NOWHERE
   const byElection = () => {
     line = openBroadcast(tab, sharing, hear, hello)
   }
-  if (sharing.worker === undefined) byElection()
-  else {
-    line = openWorker(tab, sharing.worker, sharing.name, hear, () => {
-      line.close()
-      if (!closed && navigator.locks) byElection()
-    })
-    hello()
+  function open(): void {
+    if (sharing.worker === undefined) byElection()
+    else {
+      line = openWorker(tab, sharing.worker, sharing.name, hear, () => {
+        line.close()
+        if (!closed && navigator.locks) byElection()
+      })
+      hello()
+    }
   }
+  function leave(): void {
+    line.say({ type: 'bye' })
+    line.close()
+    line = NOWHERE
+  }
+  open()
   const beat = setInterval(() => line.say({ type: 'beat' }), TAB_BEAT_MS)
 
   return {
@@ -157,15 +167,16 @@ export function createSharedFeed(sharing: Sharing, options: FeedOptions): Feed {
     },
     tell(happening) {
       if (happening.type === 'measured') return
+      if (happening.type === 'left') leave()
+      if (happening.type === 'restored') open()
       // It may have been forgotten while it was away.
-      if (happening.type === 'visible' || happening.type === 'restored') hello()
+      if (happening.type === 'visible') hello()
       line.say({ type: 'tell', happening })
     },
     close() {
       closed = true
       clearInterval(beat)
-      line.say({ type: 'bye' })
-      line.close()
+      leave()
       state = { state: 'ended', reason: 'closed' }
       options.onState(state)
     },

@@ -44,8 +44,13 @@ export function createReadChannels(options: {
     },
     take(item) {
       if (item.type === 'event') takeEvent(item)
-      else if (item.type === 'gap' && channels.has(item.channel)) options.onGap(item)
-      else if (item.type === 'presence' && channels.has(item.channel)) {
+      else if (item.type === 'gap') {
+        if (channels.has(item.channel)) options.onGap(item)
+        // The state comes anew.
+        if (item.channel.startsWith(PRESENCE)) {
+          rosters.get(item.channel.slice(PRESENCE.length))?.doubt()
+        }
+      } else if (item.type === 'presence' && channels.has(item.channel)) {
         rosterOf(item.channel).takeState(item)
       }
     },

@@ -6,7 +6,7 @@ import type { Redis } from 'ioredis'
 /** Files of `functions/`, in the order in which they need each other. */
 const PARTS = [
   ...['common', 'epochs', 'lease', 'inbox', 'documents', 'write', 'witness', 'read', 'follow'],
-  ...['gate', 'verdicts', 'runs'],
+  ...['gate', 'verdicts', 'runs', 'nodes'],
 ] as const
 const source = PARTS.map((part) =>
   readFileSync(new URL(`./functions/${part}.lua`, import.meta.url), 'utf8'),
@@ -53,6 +53,9 @@ export type FunctionName =
   | 'document_read'
   | 'document_renew'
   | 'document_overdue'
+  | 'node_tell'
+  | 'node_leave'
+  | 'node_all'
 
 const WRITING: ReadonlySet<FunctionName> = new Set([
   'write',
@@ -83,6 +86,9 @@ const WRITING: ReadonlySet<FunctionName> = new Set([
   'run_keyed',
   'document_renew',
   'document_overdue',
+  'node_tell',
+  'node_leave',
+  'node_all',
 ])
 
 export type Argument = string | number

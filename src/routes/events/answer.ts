@@ -130,7 +130,8 @@ export function createAnswers(context: RouteContext): Answers {
     let leaveAudience = () => {}
     let attendance: Attendance | undefined
     let going: Going = 'away'
-    const manner = { connection: session, counts: true, returns: returns(reading), told: true }
+    const counts = !subscription.unseen
+    const manner = { connection: session, counts, returns: returns(reading), told: true }
     const appearance = await appear(context, subscription, reading, manner).catch(
       (error: unknown) => {
         leaveSeat()
@@ -154,6 +155,7 @@ export function createAnswers(context: RouteContext): Answers {
       .openStream({
         ...{ channels: appearance.channels, from, starts, reach: appearance.reach, format },
         ...{ session, presented, greetings, onClosed, onGap },
+        who: { session, subject: identity.subject, address: request.ip },
       })
       .catch((error: unknown) => {
         leaveSeat()
@@ -212,7 +214,7 @@ export function createAnswers(context: RouteContext): Answers {
     waitMs: number,
     request: FastifyRequest,
   ): Promise<Polled | undefined> {
-    const { from, limit, presented } = subscription
+    const { from, limit, presented, unseen } = subscription
     const { identity, channels, session, shared, rightful = channels } = reading
     if (from === 'end') return undefined
     if (hub.crowded) throw new SluiceError('streams_exhausted', { retryAfter: 30 })
@@ -236,7 +238,8 @@ export function createAnswers(context: RouteContext): Answers {
       appearance = await appear(context, subscription, reading, {
         connection: session ?? '',
         // Of polls without a session nobody knows that they are one and the same reader's.
-        ...{ counts: session !== undefined, returns: true, told: presented === undefined },
+        ...{ counts: session !== undefined && !unseen, returns: true },
+        told: presented === undefined,
       })
       const polled = await hub.poll({
         ...{ channels: appearance.channels, from, limit, reach: appearance.reach },
@@ -296,6 +299,7 @@ export function createAnswers(context: RouteContext): Answers {
     // Without a body there is nothing to break off.
     if (breaks && request.method === 'HEAD') throw problem
     const retry = OVERLOAD_RETRY_MS * (2 / 3 + (Math.random() * 2) / 3)
+    context.admin.refused(problem.code, false)
     // A restart is over sooner than a shortage.
     const ms = problem.code === 'draining' ? retry / 10 : retry
     const words = retryLine(ms) + comment(`${problem.code}: ${problem.message}`)

@@ -59,8 +59,10 @@ export async function appear(
   const { subject, info, kind } = identity
   let { rights } = identity
   const entered: Entered[] = []
-  /** Channels whose presence comes along with them. */
+  /** Channels whose presence comes along with them … */
   const along = new Set<string>()
+  /** … and those whose presence is read by its own name, which stays when they go. */
+  const byName = new Set<string>()
   let gone: Going | undefined
   let turns = Promise.resolve()
 
@@ -73,6 +75,7 @@ export async function appear(
     const own = ownOf(some)
     // Raw data is of one channel, and has no words about it.
     const named = some.flatMap((it) => presentOn(it) ?? [])
+    for (const channel of named) byName.add(channel)
     const heard = format === 'raw' ? [] : [...new Set([...named, ...own])]
     if (format !== 'raw') for (const channel of own) along.add(channel)
     const present = counts ? own : []
@@ -96,7 +99,8 @@ export async function appear(
 
   function lose(stream: Stream, channel: string, reason: string): void {
     for (const here of entered) here.leave('for good', channel)
-    if (along.delete(channel)) hub.leave(stream, [presenceOf(channel)], reason)
+    const alone = along.delete(channel) && !byName.has(channel)
+    if (alone) hub.leave(stream, [presenceOf(channel)], reason)
   }
 
   const { heard, starts, states } = await enter(channels)
@@ -113,6 +117,7 @@ export async function appear(
       }),
     left(stream, some, why) {
       void inTurn(() => {
+        for (const channel of some) byName.delete(presentOn(channel) ?? '')
         for (const channel of some) lose(stream, channel, why(channel))
       })
     },
@@ -120,7 +125,10 @@ export async function appear(
       rights = fresh
       void inTurn(() => {
         const lost = [...along].filter((channel) => !fresh.may('presence', channel))
-        for (const channel of lost) lose(stream, channel, 'revoked')
+        for (const channel of lost) {
+          byName.delete(channel)
+          lose(stream, channel, 'revoked')
+        }
       })
     },
     leave(going) {

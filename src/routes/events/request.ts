@@ -29,6 +29,8 @@ export interface Subscription {
   readonly ticket: string | undefined
   /** What the reader says of itself to those who are present with it; JSON text of an object. */
   readonly presence: string | undefined
+  /** It reads without being present. */
+  readonly unseen: boolean
 }
 
 export interface RequestBounds {
@@ -54,6 +56,7 @@ export function readSubscription(
   }
   for (const channel of channels) readableChannel(channel)
   const format = options.format ?? 'envelope'
+  const unseen = options.presence?.trim() === 'false'
   if (format === 'raw' && (channels.length !== 1 || options.mode === 'poll')) {
     throw new SluiceError('option_invalid', {
       detail:
@@ -74,7 +77,8 @@ export function readSubscription(
     session,
     shares: session !== undefined && format === 'envelope',
     ticket,
-    presence: options.presence === undefined ? undefined : presenceData(options.presence),
+    presence: options.presence === undefined || unseen ? undefined : presenceData(options.presence),
+    unseen,
   }
 }
 

@@ -49,6 +49,7 @@ function textNumbers(value: unknown): unknown {
   }
   const { presence } = options
   // In a URL it is a text.
-  if (typeof presence === 'object' && presence !== null) options.presence = JSON.stringify(presence)
+  const written = (typeof presence === 'object' && presence !== null) || presence === false
+  if (written) options.presence = JSON.stringify(presence)
   return options
 }

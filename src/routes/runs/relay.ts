@@ -285,6 +285,7 @@ export function relayRoutes(
         mode: 'live',
       },
       ...{ waitMs: 0, limit: 0, session: undefined, ticket: undefined, presence: undefined },
+      unseen: true,
     }
     const { 'content-type': _, ...own } = more
     return stream(subscription, reading, request, reply, {

@@ -12,6 +12,8 @@ const SOON = 10_000
 
 const isLive = (notes: readonly Note[]) =>
   notes.some((it) => it.kind === 'state' && it.state === 'live')
+const isReading = (notes: readonly Note[]) =>
+  notes.some((it) => it.kind === 'state' && /live|polling/.test(it.state))
 const hasEvents = (notes: readonly Note[], count: number) =>
   notes.filter((it) => it.kind === 'event').length >= count
 const isIn = (notes: readonly Note[], state: string) =>
@@ -81,6 +83,15 @@ export async function runScenarios(
     return remote
   }
 
+  /** Reads by a stream. On a machine so busy that the first frame is late it begins by polls, and is opened again. */
+  async function openLive(t: Test, url: string, channels: readonly string[]) {
+    for (;;) {
+      const remote = await open(t, url, channels)
+      if (isLive(await remote.until(isReading, undefined))) return remote
+      await remote.close()
+    }
+  }
+
   for (const badness of Object.keys(MODES) as (keyof typeof MODES)[]) {
     t.test(`through a proxy that ${badness}: every event within ten seconds`, async (t) => {
       const proxy = await startBadProxy(() => gateway.port, badness)
@@ -115,8 +126,7 @@ export async function runScenarios(
     const proxy = await startBadProxy(() => gateway.port, 'none')
     t.teardown(proxy.stop)
     const channel = channelName()
-    const remote = await open(t, proxy.url, [channel])
-    await remote.until(isLive, undefined)
+    const remote = await openLive(t, proxy.url, [channel])
     // By now the stream has been found to be sound.
     await pause(4000)
     proxy.hold()
@@ -134,7 +144,7 @@ export async function runScenarios(
     t.teardown(() => current.stop())
     const channel = channelName()
     const remote = await open(t, current.url, [channel])
-    await remote.until(isLive, undefined)
+    await remote.until(isReading, undefined)
     const expected = ['before']
     await createPublisher().one(current.url, channel, 'before')
     await remote.until(hasEvents, 1)

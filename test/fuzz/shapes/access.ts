@@ -30,6 +30,18 @@ export function revocations({ random }: Maker): Shape {
   return json('POST', '/v1/revocations', { ...who, ...until }, random)
 }
 
+export function admin({ random }: Maker): Shape {
+  const targets = [
+    '/v1/admin',
+    '/v1/admin/channels',
+    '/v1/admin/channels?sort=subscribers&prefix=fuzz&limit=500',
+    '/v1/admin/channels?sort=nothing',
+    '/v1/admin/streams?limit=1',
+    '/v1/admin/streams?node=none',
+  ]
+  return { method: one(random, ['GET', 'HEAD']), target: one(random, targets) }
+}
+
 export function health({ random }: Maker): Shape {
   return { method: one(random, ['GET', 'HEAD']), target: one(random, ['/healthz', '/readyz']) }
 }

@@ -19,6 +19,7 @@
 --   B:k:<key>      string  idempotency: "fingerprint time order tag", order 0 for an ephemeral event
 --   B:f:<channel>  string  the greatest fence that was given on the channel
 --   B:p:<producer> string  last batch of a gateway: "number US answer"
+--   B:y            zset    gateway -> until when its report counts, see nodes.lua
 --   B:e:<channel>  sharded Pub/Sub: it stays on the partition's node in a cluster, and works without one
 --
 -- Orders are ms * 4096 + counter: exact in a double, so they are written with %.0f and never with

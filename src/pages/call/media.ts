@@ -1,39 +1,47 @@
 /** What this window sends: a camera and a microphone where there are any, else a picture that moves. */
 
-/** Resolves with a stream, and what it is, in words. */
-export async function openMedia(hue) {
-  const devices = navigator.mediaDevices
-  for (const wish of [{ video: PICTURE, audio: true }, { video: PICTURE }]) {
+export interface Media {
+  readonly stream: MediaStream
+  /** What is missing, in words; empty where nothing is. */
+  readonly words: string
+}
+
+const PICTURE = { width: { ideal: 960 }, height: { ideal: 540 }, frameRate: { ideal: 24 } }
+
+/** `hue`: the colour of a drawing, at each moment. */
+export async function openMedia(hue: () => number): Promise<Media> {
+  // Undefined on a page that came neither from this machine nor by HTTPS.
+  const devices = navigator.mediaDevices as MediaDevices | undefined
+  for (const audio of [true, false]) {
     try {
-      const stream = await devices.getUserMedia(wish)
-      return { stream, words: wish.audio ? '' : 'No microphone' }
+      const stream = await devices?.getUserMedia({ video: PICTURE, audio })
+      if (stream !== undefined) return { stream, words: audio ? '' : 'No microphone' }
     } catch (error) {
       // Without a camera there may still be a microphone; denied is denied.
-      if (error.name === 'NotAllowedError') break
+      if ((error as Error).name === 'NotAllowedError') break
     }
   }
   const stream = drawing(hue)
   try {
-    const voice = await devices.getUserMedia({ audio: true })
-    stream.addTrack(voice.getAudioTracks()[0])
+    const voice = await devices?.getUserMedia({ audio: true })
+    for (const track of voice?.getAudioTracks() ?? []) stream.addTrack(track)
   } catch {
     // A picture alone, then.
   }
   return { stream, words: 'No camera: a drawing is sent instead' }
 }
 
-const PICTURE = { width: { ideal: 960 }, height: { ideal: 540 }, frameRate: { ideal: 24 } }
-
 /** Waves in a window's own colour, as a video. */
-function drawing(hue) {
+function drawing(hueNow: () => number): MediaStream {
   const canvas = document.createElement('canvas')
   canvas.width = 640
   canvas.height = 360
-  const pen = canvas.getContext('2d')
+  const pen = canvas.getContext('2d')!
   const from = performance.now()
 
-  function draw() {
+  function draw(): void {
     const time = (performance.now() - from) / 1000
+    const hue = hueNow()
     const sky = pen.createLinearGradient(0, 0, 0, 360)
     sky.addColorStop(0, `hsl(${hue} 45% 82%)`)
     sky.addColorStop(1, `hsl(${hue} 40% 62%)`)
