@@ -145,6 +145,43 @@ asVisitor('what is written without a network waits, and is sent once', async (t,
   t.ok(await page.locator('#queue').isHidden())
 })
 
+asVisitor(
+  'one sees what one types, and what was said last, in any window',
+  async (t, { visit }) => {
+    const publisher = createPublisher()
+    for (let nr = 1; nr <= 30; nr++) {
+      await publisher.one(gateway.url, 'demo:chat-windows-of-any-size', `Line ${nr}`)
+    }
+    const page = await visit('/chat?room=windows-of-any-size')
+    await page.getByText('Line 30', { exact: true }).waitFor()
+    for (const [width, height] of [
+      [1280, 800],
+      [1280, 500],
+      [390, 844],
+      // A phone's keyboard is open.
+      [390, 440],
+    ] as const) {
+      await page.setViewportSize({ width, height })
+      for (const seen of [
+        page.getByLabel('Message', { exact: true }),
+        page.getByText('Line 30', { exact: true }),
+      ]) {
+        // Where it is drawn, not only laid out: nothing has cut it off.
+        await page.waitForFunction(
+          (element) => {
+            const { top, bottom, left } = element!.getBoundingClientRect()
+            const at = (y: number) => document.elementFromPoint(left + 30, y)
+            return at(top + 4) === element && at(bottom - 4) === element
+          },
+          await seen.elementHandle(),
+          { timeout: 5_000 },
+        )
+      }
+    }
+    t.equal(await page.evaluate(() => scrollY), 0)
+  },
+)
+
 asVisitor('whatever a terminal writes is shown, as text', async (t, { visit }) => {
   const publisher = createPublisher()
   const channel = 'demo:chat-terminal'
