@@ -170,8 +170,9 @@ asVisitor(
         await page.waitForFunction(
           (element) => {
             const { top, bottom, left } = element!.getBoundingClientRect()
-            const at = (y: number) => document.elementFromPoint(left + 30, y)
-            return at(top + 4) === element && at(bottom - 4) === element
+            return [top + 4, bottom - 4].every(
+              (y) => document.elementFromPoint(left + 30, y) === element,
+            )
           },
           await seen.elementHandle(),
           { timeout: 5_000 },
@@ -276,6 +277,43 @@ asVisitor('a proxy that answers 502: what is sent waits', (t, visitor) =>
     },
     'Live',
   ),
+)
+
+asVisitor(
+  'one proxy after another falls upon a stream, and a reload forgets nothing',
+  async (t, { visit }) => {
+    const page = await visit('/notifications?room=one-after-another')
+    await live(page)
+    const choose = (title: string) => page.getByRole('radio', { name: title }).check()
+    await page.getByLabel('Keep them coming').check()
+    await choose('Holds the whole body')
+    await page.waitForSelector('#state[data-state=polling]')
+    await choose('Cuts idle connections')
+    await timeline(page, 'Live again')
+    await timeline(page, 'A proxy: cuts idle connections')
+    await choose('Answers 502')
+    await timeline(page, 'The answer is 502')
+    await page.waitForSelector('#underway[data-some=true]')
+    t.match(await page.locator('#state').getAttribute('data-tone'), 'wait')
+
+    await page.reload()
+    await page.waitForSelector('#underway[data-some=true]')
+    t.ok(await page.getByRole('radio', { name: 'Answers 502' }).isChecked())
+    t.ok(await page.getByLabel('Keep them coming').isChecked())
+    await choose('None')
+    await live(page)
+    await page.getByLabel('Keep them coming').uncheck()
+    await counts(t, page)
+
+    const sent = await page.locator('#sent').textContent()
+    await page.reload()
+    await page
+      .locator('#feed li')
+      .nth(Number(sent) - 1)
+      .waitFor()
+    await counts(t, page)
+    t.equal(await page.locator('#sent').textContent(), sent)
+  },
 )
 
 // ── the first page ──
