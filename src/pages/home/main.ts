@@ -7,7 +7,7 @@ import { showCommands } from './commands.js'
 const CHANNEL = 'demo:hello'
 /** Events that the log and the list show. */
 const BLOCKS = 9
-const LINES = 5
+const LINES = 6
 const FACES = 4
 
 const client = connect({ url: '/' })

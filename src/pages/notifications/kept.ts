@@ -10,11 +10,17 @@ interface Kept {
   readonly sent: readonly Sent[]
 }
 
+interface Recalled extends Kept {
+  /** The page was here before: what it had shown is shown again. */
+  readonly again: boolean
+}
+
 const KEY = `sluice-notifications-${room}`
 
-export function recall(): Kept {
+export function recall(): Recalled {
   const text = sessionStorage.getItem(KEY)
-  return text === null ? { badness: 'none', coming: false, sent: [] } : JSON.parse(text)
+  if (text === null) return { badness: 'none', coming: false, sent: [], again: false }
+  return { ...JSON.parse(text), again: true }
 }
 
 /** `now`: asked when the page is left. */

@@ -80,7 +80,10 @@ client.subscribe(
     $('empty').hidden = true
     count()
   },
-  { rewind: MAX_SHOWN, onGap: ({ reason }) => tell(`Something may be missing: ${reason}`, 'bad') },
+  {
+    rewind: kept.again ? MAX_SHOWN : undefined,
+    onGap: ({ reason }) => tell(`Something may be missing: ${reason}`, 'bad'),
+  },
 )
 
 function send(note: Note): void {
