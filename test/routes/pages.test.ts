@@ -28,9 +28,25 @@ t.test('an open gateway shows what it is, and demos', async (t) => {
   }
 })
 
+t.test('a slash at the end leads to the page, with all that is asked of it', async (t) => {
+  const url = await start(t, {})
+  for (const path of [...DEMOS.filter((path) => path !== '/'), '/inspect']) {
+    const answer = await fetch(`${url}${path}/?room=a/b`, { redirect: 'manual' })
+    t.equal(answer.status, 308, path)
+    t.equal(answer.headers.get('location'), `${path}?room=a/b`)
+    t.equal((await fetch(`${url}${path}/`)).url, `${url}${path}`)
+  }
+})
+
 t.test('one that is locked shows the way into it alone', async (t) => {
   const url = await start(t, { apiKey: 'a-key-that-is-long-enough-for-anybody' })
-  for (const path of DEMOS) t.equal((await fetch(`${url}${path}`)).status, 404, path)
+  const first = await fetch(`${url}/`, { redirect: 'manual' })
+  t.equal(first.status, 302)
+  t.equal(first.headers.get('location'), '/inspect')
+  for (const path of DEMOS.filter((path) => path !== '/')) {
+    t.equal((await fetch(`${url}${path}`)).status, 404, path)
+    t.equal((await fetch(`${url}${path}/`)).status, 404, `${path}/`)
+  }
   t.equal((await fetch(`${url}/demo/answers`, { method: 'POST' })).status, 404)
   t.equal((await fetch(`${url}/inspect`)).status, 200)
 })
