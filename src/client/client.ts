@@ -73,7 +73,7 @@ export function createClient<M extends EventMap = AnyEvents>(options: ConnectOpt
   }
   const parts = {
     ...{ caller, timer, now, random, session: options.session, after: options.after },
-    presence: () => (options.presence ? JSON.stringify(options.presence) : undefined),
+    presence: () => JSON.stringify(options.presence),
     ...events,
   }
   const shared = sharing(options)

@@ -65,8 +65,11 @@ export interface ConnectOptions {
    * `A–Z a–z 0–9 _ -`. Default: a random one. Two tabs need two.
    */
   readonly session?: string | undefined
-  /** What is said of this client where it is present: a JSON object of up to 1 KiB. Default nothing. */
-  readonly presence?: object | undefined
+  /**
+   * What is said of this client where it is present: a JSON object of up to 1 KiB. False: it reads without
+   * being present. Default nothing.
+   */
+  readonly presence?: object | false | undefined
   /**
    * One stream for all tabs of this origin that share it: they must be the same user's. A text tells
    * several such apart; `worker` is where this very file is served on the page's own origin. Default false.
