@@ -28,7 +28,9 @@ import { isOnline, watchWorld } from './world.js'
 const PRESENCE = 'presence:'
 
 /** Nothing is opened before something is subscribed. */
-export function createClient<M extends EventMap = AnyEvents>(options: ConnectOptions): Client<M> {
+export function createClient<M extends EventMap = AnyEvents, D = unknown>(
+  options: ConnectOptions<NoInfer<D>>,
+): Client<M, D> {
   const { timer = systemTimer, now = Date.now, random = Math.random } = options
   const caller = createCaller({
     ...{ url: options.url, token: options.token, getToken: options.getToken },
@@ -285,7 +287,7 @@ export function createClient<M extends EventMap = AnyEvents>(options: ConnectOpt
       listeners.clear()
     },
   }
-  return client as unknown as Client<M>
+  return client as unknown as Client<M, D>
 }
 
 export type { ClientEvent }
