@@ -31,7 +31,7 @@ t.test("its hooks are those of the application's React", async (t) => {
   const modules = join(app, 'node_modules')
   await mkdir(join(modules, 'sluice'), { recursive: true })
   // What npm does by `--install-links`, without the registry.
-  const pack = ['pack', '--ignore-scripts', '--silent', '--pack-destination', app]
+  const pack = ['pack', '--offline', '--ignore-scripts', '--silent', '--pack-destination', app]
   const { stdout } = await run('npm', pack, { cwd: ROOT })
   const unpack = ['-xzf', stdout.trim(), '-C', join(modules, 'sluice'), '--strip-components', '1']
   await run('tar', unpack, { cwd: app })

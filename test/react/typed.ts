@@ -31,6 +31,9 @@ export function Typed(): unknown {
   const wrong: string | undefined = useChannel(untyped, 'news', { name: 'any' }).events[0]?.data
   useChannel(perhaps, channel, { name: 'typing' })
   const members: readonly Member[] = usePresence(perhaps, channel)
+  texts.push(
+    ...useChannel(people, 'chat:7', { name: 'message' }).events.map(({ data }) => data.text),
+  )
   const [somebody] = usePresence(people, 'chat:7')
   // @ts-expect-error: nobody has to say anything of themselves
   texts.push(somebody?.data.name)

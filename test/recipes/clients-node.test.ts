@@ -58,7 +58,10 @@ t.test('unread counters: who counts is seen in the open room alone', async (t) =
   const page = startFollower(t, { command: [process.execPath, 'unread.mjs'], cwd, env: {} })
   const readers = async (room: string) =>
     (await ask(`${gateway.url}/v1/channels?channel=chat:${room}`)).json.subscribers
-  await until('there', async () => (await readers('garden')) === 1 && (await readers('lobby')) === 2)
+  await until(
+    'there',
+    async () => (await readers('garden')) === 1 && (await readers('lobby')) === 2,
+  )
   for (const text of ['one', 'two']) {
     await post(`${gateway.url}/v1/events?channel=chat:garden`, { text })
   }
