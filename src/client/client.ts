@@ -28,7 +28,9 @@ import { isOnline, watchWorld } from './world.js'
 const PRESENCE = 'presence:'
 
 /** Nothing is opened before something is subscribed. */
-export function createClient<M extends EventMap = AnyEvents>(options: ConnectOptions): Client<M> {
+export function createClient<M extends EventMap = AnyEvents, D = unknown>(
+  options: ConnectOptions<NoInfer<D>>,
+): Client<M, D> {
   const { timer = systemTimer, random = Math.random } = options
   const now = forward(options.now ?? Date.now)
   const over = new AbortController()
@@ -73,7 +75,7 @@ export function createClient<M extends EventMap = AnyEvents>(options: ConnectOpt
   }
   const parts = {
     ...{ caller, timer, now, random, session: options.session, after: options.after },
-    presence: () => (options.presence ? JSON.stringify(options.presence) : undefined),
+    presence: () => JSON.stringify(options.presence),
     ...events,
   }
   const shared = sharing(options)
@@ -292,7 +294,7 @@ export function createClient<M extends EventMap = AnyEvents>(options: ConnectOpt
       listeners.clear()
     },
   }
-  return client as unknown as Client<M>
+  return client as unknown as Client<M, D>
 }
 
 export type { ClientEvent }

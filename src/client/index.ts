@@ -47,6 +47,7 @@ export type {
   Client,
   ClientEvent,
   ConnectOptions,
+  DefaultName,
   EventMap,
   EventOf,
   HistoryOptions,

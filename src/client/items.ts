@@ -45,8 +45,8 @@ export interface PresenceItem {
   readonly members: readonly Member[]
 }
 
-/** Somebody who is present. */
-export interface Member {
+/** Somebody who is present. `D` is what they say about themselves: nobody checks it, as nobody checks an event. */
+export interface Member<D = unknown> {
   /** Its token's subject; the public id of its session or stream where it has none. */
   readonly id: string
   /** Its connections: tabs, devices. */
@@ -56,5 +56,5 @@ export interface Member {
   /** What its token says about it. */
   readonly info?: unknown
   /** What it says about itself. */
-  readonly data?: unknown
+  readonly data?: D
 }

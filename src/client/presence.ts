@@ -5,18 +5,18 @@ import type { EventItem, Member, PresenceItem } from './items.js'
 /** Changes that may wait for a state; beyond it the oldest go, which it is the likeliest to have already. */
 const MAX_HELD = 1000
 
-export interface PresenceChange {
-  readonly joined: readonly Member[]
+export interface PresenceChange<D = unknown> {
+  readonly joined: readonly Member<D>[]
   /** `left`: said so. `timeout`: was gone for longer than the time of grace. */
   readonly left: readonly { readonly id: string; readonly reason: 'left' | 'timeout' }[]
   /** As they are now. */
-  readonly updated: readonly Member[]
+  readonly updated: readonly Member<D>[]
 }
 
-export type PresenceListener = (
-  members: ReadonlyMap<string, Member>,
+export type PresenceListener<D = unknown> = (
+  members: ReadonlyMap<string, Member<D>>,
   /** Undefined: the whole state was told anew. */
-  change: PresenceChange | undefined,
+  change: PresenceChange<D> | undefined,
 ) => unknown
 
 export interface Roster {

@@ -24,6 +24,9 @@ export interface AnyEvents {
 
 export type ChannelOf<M extends EventMap> = keyof M & string
 
+/** The name of an event that isn't named. */
+export type DefaultName<M extends EventMap, C extends ChannelOf<M>> = 'message' & keyof M[C]
+
 /** The events of a channel, told apart by their `name`. */
 export type EventOf<M extends EventMap, C extends ChannelOf<M>> = {
   [N in keyof M[C] & string]: ClientEvent<C, N, M[C][N]>
@@ -44,7 +47,8 @@ export interface ClientEvent<C extends string = string, N extends string = strin
   readonly cursor: string | undefined
 }
 
-export interface ConnectOptions {
+/** `D` is what clients say of themselves. */
+export interface ConnectOptions<D = unknown> {
   /** The gateway: `https://live.example.org`, or `/` for the page's own origin. */
   readonly url: string | URL
   /** A token or an API key that stays the same. Default none. */
@@ -65,8 +69,11 @@ export interface ConnectOptions {
    * `A–Z a–z 0–9 _ -`. Default: a random one. Two tabs need two.
    */
   readonly session?: string | undefined
-  /** What is said of this client where it is present: a JSON object of up to 1 KiB. Default nothing. */
-  readonly presence?: object | undefined
+  /**
+   * What is said of this client where it is present: a JSON object of up to 1 KiB. False: it reads without
+   * being present. Default nothing.
+   */
+  readonly presence?: (object & D) | false | undefined
   /**
    * One stream for all tabs of this origin that share it: they must be the same user's. A text tells
    * several such apart; `worker` is where this very file is served on the page's own origin. Default false.
@@ -127,18 +134,19 @@ export interface HistoryPage<E = ClientEvent> {
   readonly more: boolean
 }
 
-export interface Presence {
+export interface Presence<D = unknown> {
   readonly channel: string
   /** By id. A new map with each change, the same one until then. */
-  readonly members: ReadonlyMap<string, Member>
+  readonly members: ReadonlyMap<string, Member<D>>
   /** Told now where something is known already, and at each change. The answer ends it. */
-  onChange(listener: PresenceListener): () => void
+  onChange(listener: PresenceListener<D>): () => void
   /** What is said of this client on the channel, where it is present by being subscribed; null: nothing. */
-  update(data: object | null): Promise<void>
+  update(data: (object & D) | null): Promise<void>
   close(): void
 }
 
-export interface Client<M extends EventMap = AnyEvents> {
+/** `M` is which events there are, `D` what clients say of themselves where they are present. */
+export interface Client<M extends EventMap = AnyEvents, D = unknown> {
   /** The same object until it changes. */
   readonly state: ClientState
   /** Told at each change. The answer ends it. */
@@ -158,9 +166,9 @@ export interface Client<M extends EventMap = AnyEvents> {
     options?: SubscribeOptions,
   ): Subscription<EventOf<M, C>>
   /** Resolves once the gateway has the event. In order; tried until it is there or can't be. */
-  publish<C extends ChannelOf<M>, N extends keyof M[C] & string>(
+  publish<C extends ChannelOf<M>, N extends keyof M[C] & string = DefaultName<M, C>>(
     channel: C,
-    data: M[C][N],
+    data: M[C][NoInfer<N>],
     options?: Outgoing & { readonly name?: N | undefined },
   ): Promise<PublishReceipt>
   /** Events that wait to be published, or are on their way. */
@@ -171,7 +179,7 @@ export interface Client<M extends EventMap = AnyEvents> {
     options?: HistoryOptions,
   ): Promise<HistoryPage<EventOf<M, C>>>
   /** Who is present on a channel. */
-  presence(channel: ChannelOf<M>): Presence
+  presence(channel: ChannelOf<M>): Presence<D>
   /** Ends everything. Events that wait are given up: their promises are rejected. */
   close(): void
 }

@@ -4,25 +4,25 @@ import type { Member } from '../client/items.js'
 import type { AnyEvents, ChannelOf, Client, EventMap } from '../client/types.js'
 import { createStore, type Store } from './store.js'
 
-const NOBODY: readonly Member[] = []
+const NOBODY: readonly never[] = []
 
 /**
  * Who is present on a channel, whoever came first standing first. Present is who reads the channel, as by
  * `useChannel`, with a gateway that has a rule for it; looking on makes nobody present.
  */
-export function usePresence<M extends EventMap = AnyEvents>(
-  client: Client<M> | null | undefined,
+export function usePresence<M extends EventMap = AnyEvents, D = unknown>(
+  client: Client<M, D> | null | undefined,
   channel: ChannelOf<M> | null | undefined,
-): readonly Member[] {
+): readonly Member<D>[] {
   const store = useMemo(() => createPresenceStore(client, channel), [client, channel])
   return useSyncExternalStore(store.subscribe, store.getSnapshot, () => NOBODY)
 }
 
-function createPresenceStore<M extends EventMap>(
-  client: Client<M> | null | undefined,
+function createPresenceStore<M extends EventMap, D>(
+  client: Client<M, D> | null | undefined,
   channel: ChannelOf<M> | null | undefined,
-): Store<readonly Member[]> {
-  let members = NOBODY
+): Store<readonly Member<D>[]> {
+  let members: readonly Member<D>[] = NOBODY
   return createStore(
     () => members,
     (changed) => {

@@ -122,6 +122,23 @@ t.test('one that only watches is seen by nobody', async (t) => {
   t.same(seen.told, ['=', `+${idOf(a)}`])
 })
 
+t.test('one that reads and says that it is not present is seen by nobody', async (t) => {
+  const { url } = await startGateway(t, CALM)
+  const unseen = await enter(t, url, { presence: false })
+  const seen = listen(unseen.presence(CHANNEL))
+  await seen.heard('=')
+  const read = new Promise((resolve) => unseen.subscribe('chat:8', resolve))
+  const b = await enter(t, url)
+  await seen.heard(`+${idOf(b)}`)
+  b.subscribe('chat:8')
+  const others = listen(b.presence('chat:8'))
+  await others.present(idOf(b))
+  await b.publish('chat:8', 'Hello')
+  t.match(await read, { data: 'Hello' })
+  t.same(seen.told, ['=', `+${idOf(b)}`])
+  t.same(others.told, [`=${idOf(b)}`])
+})
+
 t.test('a channel and who is on it are subscribed and left apart', async (t) => {
   const { url } = await startGateway(t, CALM)
   const a = client(t, { url })

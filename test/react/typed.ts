@@ -10,6 +10,7 @@ interface Events {
 declare const client: Client<Events>
 declare const untyped: Client
 declare const perhaps: Client<Events> | undefined
+declare const people: Client<Events, { name: string }>
 declare const channel: `chat:${string}` | null
 
 export function Typed(): unknown {
@@ -30,6 +31,13 @@ export function Typed(): unknown {
   const wrong: string | undefined = useChannel(untyped, 'news', { name: 'any' }).events[0]?.data
   useChannel(perhaps, channel, { name: 'typing' })
   const members: readonly Member[] = usePresence(perhaps, channel)
+  texts.push(
+    ...useChannel(people, 'chat:7', { name: 'message' }).events.map(({ data }) => data.text),
+  )
+  const [somebody] = usePresence(people, 'chat:7')
+  // @ts-expect-error: nobody has to say anything of themselves
+  texts.push(somebody?.data.name)
+  texts.push(somebody?.data?.name ?? 'somebody')
   const state: ClientState = useConnectionState(perhaps)
   return [texts, headline, wrong, members, state]
 }

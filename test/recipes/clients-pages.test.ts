@@ -97,6 +97,9 @@ t.test('a chat in ten minutes: names, history, typing, reloads, copies, restarts
   await bob.evaluate(() => void window.open(location.href))
   const copy = await copied
   for (const page of [ada, bob, copy]) await here(page, 'Ada', 'Bob', 'Bob')
+  // Of the same name, and not the same.
+  await copy.getByLabel('Message').pressSequentially('Me too')
+  await bob.locator('#typing', { hasText: 'Bob …' }).waitFor()
 
   await gateway.stop()
   await ada.locator('#state', { hasText: 'waiting' }).waitFor()

@@ -37,7 +37,7 @@ export function sharing(options: ConnectOptions): Sharing | undefined {
     setup: {
       ...{ url: new URL(options.url, location.href).href, headers, credentials, token },
       asks: getToken !== undefined,
-      presence: presence && JSON.stringify(presence),
+      presence: JSON.stringify(presence),
     },
   }
 }
