@@ -51,7 +51,7 @@ const FIGURES: readonly Figure[] = [
 ]
 
 function interruptions(times: number): string {
-  if (times === 0) return 'log always in reach'
+  if (times === 0) return 'log always there'
   return `log out of reach ${times === 1 ? 'once' : `${count(times)} times`}`
 }
 
