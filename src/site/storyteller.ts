@@ -27,12 +27,17 @@ export function createStoryteller(gateway: () => string): Storyteller {
   const over = new AbortController()
   let speaking = 0
 
-  /** Until everything is said, or the gateway answers: somebody has stopped the run. */
+  /** Until everything is said, or the gateway answers: somebody has stopped the run. Or it breaks. */
   async function speak(body: ReturnType<typeof request>, pieces: readonly string[]): Promise<void> {
     let answered = false
     const answer = once(body, 'response').then(([response]) => {
       answered = true
       response.resume()
+    })
+    // A connection may break while nothing awaits the answer, or after it: that would end the gateway.
+    answer.catch(() => {})
+    body.on('error', () => {
+      answered = true
     })
     body.flushHeaders()
     await pause(THINKING_MS)
