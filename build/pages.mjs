@@ -12,7 +12,8 @@ const names = readdirSync(FROM, { withFileTypes: true })
 rmSync(TO, { recursive: true, force: true })
 mkdirSync(TO, { recursive: true })
 
-const layout = readFileSync(`${FROM}/layout.html`, 'utf8')
+const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
+const layout = readFileSync(`${FROM}/layout.html`, 'utf8').replace('{version}', version)
 for (const name of names) {
   const page = readFileSync(`${FROM}/${name}/page.html`, 'utf8')
   // The first line says what the page is: <!-- title | description -->

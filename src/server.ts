@@ -103,11 +103,12 @@ export async function startGateway(config: Config, options: ServerOptions = {}):
   app.setErrorHandler((error, _request, reply) => sendProblem(reply, toSluiceError(error, logger)))
   await registerBrowsers(app, config.corsOrigins)
   const demos = config.pages && !isLocked(config)
+  // Before the gateway, whose drain waits for what the demo's model is saying: it is hurried first.
+  if (config.pages) await app.register(sitePlugin, { demos })
   await app.register(gatewayPlugin, {
     config: demos ? { ...config, channels: [...config.channels, ...DEMO_CHANNELS] } : config,
     ...{ logger, internals, siblings, settingsTold },
   })
-  if (config.pages) await app.register(sitePlugin, { demos })
   // A scope of its own, after the gateway's: hooks of the root come before those of its scopes, so
   // that the goodbyes would be waited for before they are said.
   await app.register(async (rest) => {

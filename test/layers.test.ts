@@ -80,7 +80,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   // Several processes under one port.
   'workers/': ['config.ts', 'logger.ts', 'node:'],
   // How the nodes are, for whoever looks after them.
-  'admin/': ['hub/', 'log/', 'node:', ...SEAM],
+  'admin/': ['hub/', 'log/', 'node:', 'typebox', ...SEAM],
   // HTTP.
   'http/': ['hub/', 'limits.ts', 'metrics.ts', 'node:', ...SEAM],
   'plugins/': ['auth/', 'config.ts', 'config/', ...DOMAIN, ...WEB],

@@ -12,6 +12,7 @@ import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { Survey } from '../hub/survey.js'
 import { type Board, noBoard } from './board.js'
+import { lately } from './lately.js'
 import { createMeter } from './meter.js'
 import type { Lists, NodeReport, Report } from './report.js'
 import { createVitals } from './vitals.js'
@@ -57,6 +58,8 @@ const COUNTS = 3
 const LEAVE_MS = 300
 /** Beats for which lists are told after they were asked for. */
 const LOOKED = 5
+/** A beat's part for which this node's lists are the same for all who look. */
+const SHARED = 4
 /** Channels in each of the two lists of a node, and streams in the third. */
 const MOST = 200
 const MOST_STREAMS = 100
@@ -98,13 +101,15 @@ export function createAdmin(options: AdminOptions): Admin {
     }
   }
 
-  const lists = (prefix = ''): Lists => ({
+  const lists = (prefix: string): Lists => ({
     channels: survey.channels(MOST, (channel) => channel.startsWith(prefix)),
     streams: survey.streams(MOST_STREAMS),
   })
+  // They go through all channels: not again for each of those who look.
+  const shared = lately(lists, beatMs / SHARED)
 
   function tell(): Promise<boolean> {
-    const report = { node: node(), ...(looked && { lists: lists() }) }
+    const report = { node: node(), ...(looked && { lists: lists('') }) }
     return board.tell(id, report, COUNTS * beatMs)
   }
 
@@ -139,13 +144,13 @@ export function createAdmin(options: AdminOptions): Admin {
       const known = await others(0)
       return { reports: [{ node: node() }, ...(known ?? [])], partial: known === undefined }
     },
-    async lists(prefix) {
+    async lists(prefix = '') {
       const deadline = performance.now() + 2 * beatMs
       for (;;) {
         const known = await others(LOOKED * beatMs)
         const partial = known?.every((report) => report.lists !== undefined) !== true
         if (!partial || known === undefined || performance.now() >= deadline) {
-          return { reports: [{ node: node(), lists: lists(prefix) }, ...(known ?? [])], partial }
+          return { reports: [{ node: node(), lists: shared(prefix) }, ...(known ?? [])], partial }
         }
         await new Promise((resolve) => setTimeout(resolve, beatMs / 8))
       }

@@ -1,6 +1,7 @@
 /** Where gateways hang up what they say of themselves: nowhere, for one process; in Redis, for many. */
 import type { Intake } from '../log/redis/intake.js'
 import type { Report } from './report.js'
+import { readReport } from './shape.js'
 
 export interface Board {
   /** Hangs up a report, which counts for `ms`. Answers whether somebody looks at lists. */
@@ -29,20 +30,10 @@ export function createRedisBoard(intake: Pick<Intake, 'call'>): Board {
     },
     async all(looking) {
       const answer = (await intake.call(0, 'node_all', [looking])) as (number | string)[]
-      return answer.flatMap((it) => (typeof it === 'string' ? readReport(it) : []))
+      return answer.flatMap((it) => (typeof it === 'string' ? (readReport(it) ?? []) : []))
     },
     async leave(id) {
       await intake.call(0, 'node_leave', [id])
     },
-  }
-}
-
-/** What another version says may be of no use here. */
-function readReport(text: string): Report[] {
-  try {
-    const report = JSON.parse(text) as Report
-    return typeof report.node.totals.published === 'number' ? [report] : []
-  } catch {
-    return []
   }
 }

@@ -1,6 +1,11 @@
 /** Requests to one gateway: whose they are, and how long the way is. */
 import { type GatewayError, gatewayError, resourceUrl } from './gateway.js'
+import { type Timer, within } from './timing.js'
 import { bearer } from './token.js'
+
+/** Milliseconds after which an answer that needn't wait counts as lost, and until a token is asked for anew. */
+const PATIENCE_MS = 15_000
+const TOKEN_MS = 30_000
 
 /** Why a token is asked for. */
 export type TokenReason =
@@ -19,7 +24,10 @@ export interface CallerOptions {
   readonly credentials?: RequestCredentials | undefined
   readonly fetch: typeof globalThis.fetch
   /** Milliseconds, of any beginning. */
+  readonly timer: Timer
   readonly now: () => number
+  /** Fires when nobody waits for an answer any more. */
+  readonly closing: AbortSignal
   /** Milliseconds that a request that needn't wait has taken. */
   readonly onMeasured: (ms: number) => void
 }
@@ -36,8 +44,10 @@ export interface Request {
 export interface Caller {
   /** What the gateway answers to a path below `/v1/`, whatever it is. Rejects where nothing comes. */
   open(path: string, request: Request): Promise<Response>
-  /** An answer that comes at once. Throws a GatewayError where it isn't 2xx. */
-  ask(path: string, request: Request): Promise<Response>
+  /** The JSON of an answer that comes at once. Rejects with a GatewayError where it isn't 2xx, and where it is late. */
+  ask(path: string, request: Omit<Request, 'signal'>): Promise<unknown>
+  /** What `start` gives, if it does so in time. */
+  inTime<T>(start: (signal: AbortSignal) => Promise<T>, signal?: AbortSignal): Promise<T>
   /** A new token, at the next request. */
   expire(reason: TokenReason): void
   /** Whether the refusal of a token may be over with the next one. */
@@ -45,7 +55,7 @@ export interface Caller {
 }
 
 export function createCaller(options: CallerOptions): Caller {
-  const { token, getToken, onMeasured, now } = options
+  const { token, getToken, onMeasured, timer, now, closing } = options
   if (token !== undefined) bearer(token)
   const base = resourceUrl(options.url, '/v1/events').href.replace(/events$/, '')
   let current: Promise<string> | undefined
@@ -57,9 +67,12 @@ export function createCaller(options: CallerOptions): Caller {
     if (current === undefined) {
       const asked = (async () => getToken(reason))()
       current = asked
-      asked.catch(() => {
+      const forget = () => {
         if (current === asked) current = undefined
-      })
+      }
+      // Whoever gives tokens may never answer.
+      const cancel = timer(TOKEN_MS, forget)
+      asked.catch(forget).finally(cancel)
     }
     return current
   }
@@ -68,7 +81,7 @@ export function createCaller(options: CallerOptions): Caller {
     const { method = 'GET', query = [], body, signal } = request
     const headers = new Headers({ ...options.headers, ...request.headers })
     const held = tokenNow()
-    if (held !== undefined) headers.set('authorization', bearer(await unlessAborted(held, signal)))
+    if (held !== undefined) headers.set('authorization', bearer(await held))
     if (body !== undefined) headers.set('content-type', 'application/json')
     const url = new URL(base + path)
     for (const [name, value] of query) url.searchParams.append(name, `${value}`)
@@ -95,17 +108,24 @@ export function createCaller(options: CallerOptions): Caller {
     current = undefined
   }
 
+  function inTime<T>(start: (signal: AbortSignal) => Promise<T>, signal = closing): Promise<T> {
+    return within(PATIENCE_MS, timer, signal, start)
+  }
+
   return {
     renews: getToken !== undefined,
     open,
     expire,
-    async ask(path, request) {
-      const began = now()
-      const response = await open(path, request)
-      onMeasured(now() - began)
-      if (!response.ok) throw await gatewayError(response)
-      return response
-    },
+    inTime,
+    ask: (path, request) =>
+      inTime(async (signal) => {
+        const began = now()
+        const response = await open(path, { ...request, signal })
+        onMeasured(now() - began)
+        if (!response.ok) throw await gatewayError(response)
+        const text = await response.text()
+        return text && JSON.parse(text)
+      }),
   }
 }
 
@@ -114,15 +134,4 @@ export function isFinal(error: unknown, caller: Pick<Caller, 'renews'>): boolean
   const { problem, status } = error as Partial<GatewayError>
   if (problem === undefined || problem.retryable) return false
   return !(status === 401 && caller.renews)
-}
-
-/** Whoever gives tokens may never answer. */
-function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return promise
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason)
-    if (signal.aborted) return abort()
-    signal.addEventListener('abort', abort)
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
-  })
 }

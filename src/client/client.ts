@@ -3,14 +3,14 @@ import { createCaller, isFinal } from './caller.js'
 import { createFeed, type Feed } from './feed.js'
 import type { GatewayError } from './gateway.js'
 import { isTold, type Place, readPage, type Told } from './history.js'
-import type { EventItem, Item } from './items.js'
+import type { EventItem, Item, PresenceItem } from './items.js'
 import type { ClientState } from './machine.js'
 import { createOutbox, type Outgoing } from './outbox.js'
 import { backoff } from './pace.js'
 import { createRoster, type PresenceListener, type Roster } from './presence.js'
 import { createSharedFeed, sharing } from './shared/shared.js'
 import { call, createReader, type Hooks, type Reader } from './subscription.js'
-import { pause, systemTimer } from './timing.js'
+import { forward, pause, systemTimer } from './timing.js'
 import type {
   AnyEvents,
   Client,
@@ -29,10 +29,14 @@ const PRESENCE = 'presence:'
 
 /** Nothing is opened before something is subscribed. */
 export function createClient<M extends EventMap = AnyEvents>(options: ConnectOptions): Client<M> {
-  const { timer = systemTimer, now = Date.now, random = Math.random } = options
+  const { timer = systemTimer, random = Math.random } = options
+  const now = forward(options.now ?? Date.now)
+  const over = new AbortController()
+  const { signal: closing } = over
   const caller = createCaller({
     ...{ url: options.url, token: options.token, getToken: options.getToken },
-    ...{ headers: options.headers, credentials: options.credentials, now },
+    ...{ headers: options.headers, credentials: options.credentials },
+    ...{ timer, now, closing },
     // Not a method of somebody: browsers refuse to call it then.
     fetch: options.fetch ?? ((input, init) => fetch(input, init)),
     onMeasured: (rtt) => feed.tell({ type: 'measured', rtt }),
@@ -43,8 +47,6 @@ export function createClient<M extends EventMap = AnyEvents>(options: ConnectOpt
   const said = new Map<string, object | null>()
   const listeners = new Set<(state: ClientState) => unknown>()
   if (options.onState) listeners.add(options.onState)
-  const over = new AbortController()
-  const { signal: closing } = over
 
   const events = {
     onItem,
@@ -55,9 +57,7 @@ export function createClient<M extends EventMap = AnyEvents>(options: ConnectOpt
         // It may have been away for longer than it counts as present.
         for (const [channel, data] of said) say(channel, data).catch(() => {})
       }
-      if (state.state !== 'ended' || state.reason === 'complete') return
-      const error = state.error ?? new Error(`the stream has ended: ${state.reason}`)
-      for (const reader of allReaders()) reader.end(closing.aborted ? undefined : error)
+      for (const reader of allReaders()) endWith(reader, state)
     },
     onServed(): void {
       for (const reader of allReaders()) reader.served()
@@ -153,7 +153,7 @@ export function createClient<M extends EventMap = AnyEvents>(options: ConnectOpt
     readers.set(channel, some.add(reader))
     feed.add(channel)
     if (feed.has(channel)) reader.served()
-    if (closing.aborted) reader.end()
+    endWith(reader, feed.state)
     const iterator = {
       next: () => reader.next(),
       async return() {
@@ -165,6 +165,14 @@ export function createClient<M extends EventMap = AnyEvents>(options: ConnectOpt
       channel,
       unsubscribe: () => reader.end(),
       [Symbol.asyncIterator]: () => iterator as unknown as AsyncIterator<never>,
+    }
+  }
+
+  /** The client is at an end from which no subscription brings it back. */
+  function endWith(reader: Reader, state: ClientState): void {
+    if (closing.aborted) reader.end()
+    else if (state.state === 'ended' && state.reason !== 'complete') {
+      reader.end(state.error ?? new Error(`the stream has ended: ${state.reason}`))
     }
   }
 
@@ -199,8 +207,7 @@ export function createClient<M extends EventMap = AnyEvents>(options: ConnectOpt
       await undefined
       if (rostersOf(channel).every(({ known }) => known)) return
       const query: [string, string][] = [['channel', channel]]
-      const answer = await caller.ask('presence', { query, signal: closing })
-      const state = await answer.json()
+      const state = (await caller.ask('presence', { query })) as PresenceItem
       for (const roster of rostersOf(channel)) roster.takeState(state)
     }
     insist(tell, closing).catch(() => {})

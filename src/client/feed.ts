@@ -7,11 +7,13 @@ import { type Connection, createConnection } from './connection.js'
 import type { GatewayError } from './gateway.js'
 import type { Item } from './items.js'
 import type { ClientState, Happening } from './machine.js'
+import { backoff } from './pace.js'
 import { createSecret } from './secret.js'
 import type { Timer } from './timing.js'
 
-/** Until a change that failed is tried again, in milliseconds. */
+/** Until a change that failed is tried again, in milliseconds; and for how many failures it counts. */
 const RETRY_MS = 2_000
+const FAILURES = 3
 
 /** A stream of one's own, or of all tabs. */
 export interface Feed {
@@ -57,11 +59,12 @@ export interface FeedOptions extends FeedEvents {
 }
 
 export function createFeed(options: FeedOptions): Feed {
-  const { caller, timer } = options
+  const { caller, timer, random } = options
   let session = options.session ?? createSecret()
   const wanted = new Map<string, number>()
-  /** All that were ever put on this session by us: what else is on it is the server's affair. */
+  /** All that we may have put on this session: what else is on it is the server's affair. */
   const ours = new Set<string>()
+  /** What is on it for certain. */
   let served = new Set<string>()
   let changing = false
   /** One channel at a time: one of them is refused, and must not keep the others away. */
@@ -72,12 +75,15 @@ export function createFeed(options: FeedOptions): Feed {
 
   const connection: Connection = createConnection({
     ...options,
-    opening: () => ({
-      ...{ channels: [...wanted.keys()], session, after: options.after },
-      presence: options.presence(),
-    }),
+    opening() {
+      for (const channel of wanted.keys()) ours.add(channel)
+      return {
+        ...{ channels: [...wanted.keys()], session, after: options.after },
+        presence: options.presence(),
+      }
+    },
     onServed(channels, all) {
-      served = new Set(all ? channels : [...served, ...channels])
+      served = new Set(all ? channels : [...served, ...channels].filter((it) => wanted.has(it)))
       options.onServed()
       schedule()
     },
@@ -97,32 +103,38 @@ export function createFeed(options: FeedOptions): Feed {
     if (closed || changing || !connection.established) return
     const missing = [...wanted.keys()].filter((channel) => !served.has(channel))
     const add = alone ? missing.slice(0, 1) : missing
-    const remove = [...ours].filter((channel) => served.has(channel) && !wanted.has(channel))
+    const remove = [...ours].filter((channel) => !wanted.has(channel))
     if (add.length + remove.length === 0) return
     changing = true
     cancelRetry()
+    for (const channel of add) ours.add(channel)
     try {
       const headers = { 'sluice-session': session }
       const body = JSON.stringify({ add, remove })
       await caller.ask('sessions', { method: 'PATCH', headers, body })
-      for (const channel of add) served.add(channel)
-      for (const channel of remove) served.delete(channel)
+      for (const channel of add) if (wanted.has(channel)) served.add(channel)
+      for (const channel of remove) ours.delete(channel)
       // The poll that is under way doesn't know of it.
       if (add.length > 0 && connection.polling) connection.tell({ type: 'reopen' })
       options.onServed()
     } catch (error) {
-      if (!isFinal(error, caller)) cancelRetry = timer(RETRY_MS, schedule)
+      if (!isFinal(error, caller)) {
+        changing = false
+        const { retryAfter = 0 } = error as Partial<GatewayError>
+        const ms = backoff(Math.max(RETRY_MS, retryAfter), FAILURES, random)
+        cancelRetry = timer(ms, schedule)
+        return
+      }
       // Forgotten, or at its end: what is wanted goes with a new opening.
-      else if (/^session_/.test((error as GatewayError).problem?.code ?? '')) renewSession()
+      if (/^session_/.test((error as GatewayError).problem?.code ?? '')) renewSession()
       else if (add.length > 1) alone = true
       else {
         for (const channel of remove) ours.delete(channel)
         for (const channel of add) refuse(channel, error as GatewayError)
       }
-    } finally {
-      changing = false
     }
-    if (connection.established) schedule()
+    changing = false
+    schedule()
   }
 
   function refuse(channel: string, error: GatewayError): void {
@@ -130,8 +142,10 @@ export function createFeed(options: FeedOptions): Feed {
     options.onRefused(channel, error)
   }
 
+  /** Whoever comes back to it while it is taken off begins anew: in between events may pass by. */
   function drop(channel: string): void {
     wanted.delete(channel)
+    served.delete(channel)
     connection.forget(channel)
     if (wanted.size === 0) leave()
   }
@@ -146,7 +160,7 @@ export function createFeed(options: FeedOptions): Feed {
     session = createSecret()
     ours.clear()
     served.clear()
-    connection.tell({ type: 'reopen' })
+    if (wanted.size > 0) connection.tell({ type: 'reopen' })
   }
 
   return {
@@ -162,8 +176,7 @@ export function createFeed(options: FeedOptions): Feed {
     add(channel) {
       const count = wanted.get(channel) ?? 0
       wanted.set(channel, count + 1)
-      if (count > 0) return
-      ours.add(channel)
+      if (count > 0 || closed) return
       const { state } = connection.state
       if (state === 'idle') connection.tell({ type: 'want', wanted: true })
       else if (state === 'ended') connection.tell({ type: 'reopen' })

@@ -17,13 +17,23 @@ export interface Page {
   readonly more: boolean
 }
 
-/** Of one channel, or several. Throws a GatewayError or a network error. */
-export async function readPage(
+/** Of one channel, or several. Rejects with a GatewayError, with a network error, and where it takes too long. */
+export function readPage(
   caller: Caller,
   channels: readonly string[],
   place: Place,
   limit: number,
   signal?: AbortSignal,
+): Promise<Page> {
+  return caller.inTime((signal) => read(caller, channels, place, limit, signal), signal)
+}
+
+async function read(
+  caller: Caller,
+  channels: readonly string[],
+  place: Place,
+  limit: number,
+  signal: AbortSignal,
 ): Promise<Page> {
   const response = await caller.open('events', {
     query: [
@@ -31,7 +41,7 @@ export async function readPage(
       ...Object.entries({ ...place, mode: 'poll', wait: 0, limit }),
     ],
     headers: { accept: 'text/event-stream' },
-    ...(signal && { signal }),
+    signal,
   })
   const cursor = 'after' in place && place.after !== 'earliest' ? place.after : undefined
   if (response.status === 204) return { items: [], cursor, more: false }

@@ -15,6 +15,8 @@ import {
   CHECK_MS,
   FIRST_FRAME_MS,
   LIVE_MS,
+  MAX_RTT_MS,
+  MIN_RTT_MS,
   NEVER,
   OFFLINE_MS,
   PATIENCE,
@@ -230,7 +232,8 @@ export function step(
         hurry(now - m.heard > m.heartbeat + SPARE_MS)
         return
       case 'measured':
-        m.rtt = happening.rtt
+        // One that was slow for reasons of its own says little of the way.
+        m.rtt = Math.min(happening.rtt, Math.max(MIN_RTT_MS, 2 * m.rtt), MAX_RTT_MS)
         return
       case 'owed':
         if (m.mode === 'stream' && m.proven && m.phase === 'open')

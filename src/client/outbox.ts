@@ -15,8 +15,12 @@ const MAX_CHARACTERS = 4 * 2 ** 20
 /** In one request. */
 const BATCH = 100
 const BATCH_CHARACTERS = 512 * 1024
-/** Milliseconds after which a request counts as lost. */
-const PATIENCE_MS = 15_000
+/** Milliseconds until it is tried although the browser says that there is no network. */
+const OFFLINE_MS = 15_000
+/** Refusals of one event by something on the way, after which it is given up. */
+const MAX_REFUSALS = 4
+/** Answers to a request that is not to be repeated as it is; those that may pass are left out. */
+const REFUSED = /^4(?!01|07|08|25|29)/
 
 export interface Outgoing {
   /** Default `message`. */
@@ -95,15 +99,13 @@ export function createOutbox(options: OutboxOptions): Outbox {
     await Promise.resolve()
     let failures = 0
     while (queue.length > 0 && !closed) {
-      if (!options.online()) await sleep(PATIENCE_MS)
+      if (!options.online()) await sleep(OFFLINE_MS)
       const batch = nextBatch()
-      const late = new AbortController()
-      const cancel = timer(PATIENCE_MS, () => late.abort())
       try {
         const body = `[${batch.map(({ json }) => json).join(',')}]`
-        const request = { method: 'POST', body, signal: late.signal } as const
-        const response = await caller.ask('events', request)
-        const receipts = (await response.json()) as PublishReceipt[]
+        const receipts = (await caller.ask('events', { method: 'POST', body })) as PublishReceipt[]
+        // Not the gateway's: whether it has them shows when they are sent again.
+        if (receipts?.length !== batch.length) throw new Error()
         failures = 0
         remove(batch)
         batch.forEach(({ resolve }, i) => {
@@ -114,11 +116,18 @@ export function createOutbox(options: OutboxOptions): Outbox {
         if (closed) break
         if (isFinal(error, caller)) refuse(batch, error as GatewayError)
         else {
-          const asked = (error as Partial<GatewayError>).retryAfter ?? 0
-          await sleep(backoff(asked, failures++, random))
+          const { status = 0, retryAfter = 0 } = error as Partial<GatewayError>
+          // Something on the way, which doesn't say which one it doesn't like: each for itself.
+          if (REFUSED.test(`${status}`)) {
+            if (most === 1 && failures >= MAX_REFUSALS) {
+              failures = 0
+              refuse(batch, error as GatewayError)
+              continue
+            }
+            most = 1
+          }
+          await sleep(backoff(retryAfter, failures++, random))
         }
-      } finally {
-        cancel()
       }
     }
     sending = false

@@ -5,6 +5,9 @@ import { MAX_ASKED } from './timing.js'
 export const NEVER = Number.MAX_VALUE
 /** Until the first frame, or an event of our own, must have come through; or four times the way there and back. */
 export const FIRST_FRAME_MS = 2_000
+/** What is believed of the way there and back: as much at once, and as much ever. */
+export const MIN_RTT_MS = 1_500
+export const MAX_RTT_MS = 5_000
 /** Silence of a stream that hasn't caught up: a scanner on the way holds back what came last. */
 export const LIVE_MS = 4_000
 /** Silence of a live stream after which it is compared with the log, once. */

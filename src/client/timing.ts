@@ -8,6 +8,18 @@ export const systemTimer: Timer = (ms, task) => {
   return () => clearTimeout(id)
 }
 
+/** The clock, but for when it is set back: what was to come soon doesn't come late then. */
+export function forward(now: () => number): () => number {
+  let latest = 0
+  let ahead = 0
+  return () => {
+    const time = now() + ahead
+    if (time < latest) ahead += latest - time
+    else latest = time
+    return latest
+  }
+}
+
 /** Where the exponential part of the wait stops growing, in milliseconds. */
 const MAX_BACKOFF = 30_000
 /** Longest wait that a server can ask for, in milliseconds. Beyond 2^31 a timer would fire at once. */
@@ -43,22 +55,31 @@ export function pause(
   })
 }
 
-/** What `start` gives. Its signal fires when `outer` does, and after `ms`, for an answer may never come. */
-export async function within<T>(
+/**
+ * What `start` gives. Its signal fires when `outer` does, and after `ms`, for an answer may never come; then
+ * it rejects, whether `start` does or not: some platforms never end what was given up.
+ */
+export function within<T>(
   ms: number,
   timer: Timer,
   outer: AbortSignal,
   start: (abort: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const controller = new AbortController()
-  const abort = () => controller.abort()
-  outer.addEventListener('abort', abort)
-  if (outer.aborted) abort()
-  const cancel = timer(ms, abort)
-  try {
-    return await start(controller.signal)
-  } finally {
-    cancel()
-    outer.removeEventListener('abort', abort)
-  }
+  return new Promise((resolve, reject) => {
+    const controller = new AbortController()
+    const { signal } = controller
+    const over = () => {
+      cancel()
+      outer.removeEventListener('abort', abort)
+    }
+    const abort = () => {
+      over()
+      controller.abort()
+      reject(signal.reason)
+    }
+    const cancel = timer(ms, abort)
+    outer.addEventListener('abort', abort)
+    if (outer.aborted) abort()
+    start(signal).then(resolve, reject).finally(over)
+  })
 }

@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto'
 import { existsSync, readdirSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
-import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
+import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { serveAsset } from '../plugins/assets.js'
 import { SluiceError } from '../wire/errors.js'
 import { createStoryteller } from './storyteller.js'
@@ -22,6 +22,9 @@ const TYPES: Readonly<Record<string, string>> = {
   js: 'text/javascript; charset=utf-8',
   map: 'application/json; charset=utf-8',
 }
+
+/** Asked for without a token. */
+const PUBLIC = { config: { public: true } }
 
 const headers = {
   'content-security-policy': [
@@ -42,6 +45,8 @@ export const sitePlugin: FastifyPluginAsync<{ readonly demos: boolean }> = async
   servePage(app, '/inspect', { 'sluice-locked': options.demos ? '?0' : '?1' })
   for (const name of builtFiles()) serveFile(app, name)
   if (options.demos) demoRoutes(app)
+  // Whoever opens a locked gateway in a browser is led to the one page that it has.
+  else app.get('/', PUBLIC, (_request, reply) => reply.redirect('/inspect', 302))
 }
 
 /** What pages need beside themselves. None before a build. */
@@ -54,6 +59,12 @@ function servePage(app: FastifyInstance, path: string, more = {}): void {
   const name = path === '/' ? 'home' : path.slice(1)
   const file = new URL(`${name}.html`, FILES)
   serveAsset(app, { path, type: TYPES.html!, file, headers: { ...headers, ...more } })
+  if (path !== '/') app.get(`${path}/`, PUBLIC, withoutSlash)
+}
+
+/** `/chat/?room=a`, as people type it: the page is `/chat?room=a`. */
+function withoutSlash({ url }: FastifyRequest, reply: FastifyReply): FastifyReply {
+  return reply.redirect(url.replace(/\/(?=\?|$)/, ''), 308)
 }
 
 function serveFile(app: FastifyInstance, name: string): void {

@@ -3,7 +3,9 @@
  * generates into a run by the public API (docs/llm.md, "Push").
  */
 import { once } from 'node:events'
-import { request } from 'node:http'
+import { type ClientRequest, request } from 'node:http'
+import { setTimeout } from 'node:timers/promises'
+import { SluiceError } from '../wire/errors.js'
 import { answerTo, piecesOf } from './answers.js'
 
 /** Milliseconds until the first token: a model reads before it speaks. */
@@ -19,6 +21,7 @@ export interface Storyteller {
    * where too many answers are under way.
    */
   tell(run: string, question: string): Promise<boolean>
+  /** Says at once what is left, so that nobody waits for it and every answer is whole. */
   stop(): void
 }
 
@@ -27,47 +30,54 @@ export function createStoryteller(gateway: () => string): Storyteller {
   const over = new AbortController()
   let speaking = 0
 
-  /** Until everything is said, or the gateway answers: somebody has stopped the run. Or it breaks. */
-  async function speak(body: ReturnType<typeof request>, pieces: readonly string[]): Promise<void> {
+  /** Whoever has to come to an end doesn't pause. */
+  async function pause(ms: number): Promise<void> {
+    await setTimeout(ms, undefined, { ref: false, signal: over.signal }).catch(() => {})
+  }
+
+  /** Until everything is said, or the gateway answers: somebody has stopped the run. */
+  async function speak(body: ClientRequest, pieces: readonly string[]): Promise<void> {
     let answered = false
     const answer = once(body, 'response').then(([response]) => {
       answered = true
       response.resume()
     })
-    // A connection may break while nothing awaits the answer, or after it: that would end the gateway.
-    answer.catch(() => {})
-    body.on('error', () => {
-      answered = true
-    })
-    body.flushHeaders()
-    await pause(THINKING_MS)
-    for (const piece of pieces) {
-      if (answered) break
-      body.write(`${JSON.stringify({ token: piece })}\n`)
-      await pause(PACE_MS * (1 + Math.random()))
+    // That it fails is said by `answer`. What fails after an answer nobody asks.
+    body.on('error', () => {})
+
+    async function say(): Promise<void> {
+      const closed = () => answered || body.destroyed
+      body.flushHeaders()
+      await pause(THINKING_MS)
+      for (const piece of pieces) {
+        if (closed()) break
+        body.write(`${JSON.stringify({ token: piece })}\n`)
+        await pause(PACE_MS * (1 + Math.random()))
+      }
+      // As all formats have it: a reader needn't ask whether that was all.
+      body.end(closed() ? '' : `${JSON.stringify({ done: true })}\n`)
     }
-    // As all formats have it: a reader needn't ask whether that was all.
-    body.end(answered ? '' : `${JSON.stringify({ done: true })}\n`)
-    await answer
+    // Both at once: the request may fail while the model pauses.
+    await Promise.all([answer, say()])
   }
 
   return {
     async tell(run, question) {
+      if (over.signal.aborted) throw new SluiceError('draining')
       if (speaking >= MAX_SPEAKING) return false
       speaking++
       const url = new URL(`/v1/runs/${run}`, gateway())
-      const { signal } = over
       try {
         // The first item begins the run: whoever is told of it finds it there.
         const headers = { 'content-type': 'application/json' }
         const first = JSON.stringify({ question })
-        await fetch(`${url}/events`, { method: 'POST', headers, body: first, signal })
+        await fetch(`${url}/events`, { method: 'POST', headers, body: first })
       } catch (error) {
         speaking--
         throw error
       }
       const headers = { 'content-type': 'application/x-ndjson' }
-      const body = request(url, { method: 'PUT', headers, signal })
+      const body = request(url, { method: 'PUT', headers })
       // A run whose producer is gone ends by itself: nothing is left to be done.
       speak(body, piecesOf(answerTo(question)))
         .catch(() => {})
@@ -76,8 +86,4 @@ export function createStoryteller(gateway: () => string): Storyteller {
     },
     stop: () => over.abort(),
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms).unref())
 }

@@ -145,6 +145,44 @@ asVisitor('what is written without a network waits, and is sent once', async (t,
   t.ok(await page.locator('#queue').isHidden())
 })
 
+asVisitor(
+  'one sees what one types, and what was said last, in any window',
+  async (t, { visit }) => {
+    const publisher = createPublisher()
+    for (let nr = 1; nr <= 30; nr++) {
+      await publisher.one(gateway.url, 'demo:chat-windows-of-any-size', `Line ${nr}`)
+    }
+    const page = await visit('/chat?room=windows-of-any-size')
+    await page.getByText('Line 30', { exact: true }).waitFor()
+    for (const [width, height] of [
+      [1280, 800],
+      [1280, 500],
+      [390, 844],
+      // A phone's keyboard is open.
+      [390, 440],
+    ] as const) {
+      await page.setViewportSize({ width, height })
+      for (const seen of [
+        page.getByLabel('Message', { exact: true }),
+        page.getByText('Line 30', { exact: true }),
+      ]) {
+        // Where it is drawn, not only laid out: nothing has cut it off.
+        await page.waitForFunction(
+          (element) => {
+            const { top, bottom, left } = element!.getBoundingClientRect()
+            return [top + 4, bottom - 4].every(
+              (y) => document.elementFromPoint(left + 30, y) === element,
+            )
+          },
+          await seen.elementHandle(),
+          { timeout: 5_000 },
+        )
+      }
+    }
+    t.equal(await page.evaluate(() => scrollY), 0)
+  },
+)
+
 asVisitor('whatever a terminal writes is shown, as text', async (t, { visit }) => {
   const publisher = createPublisher()
   const channel = 'demo:chat-terminal'
@@ -239,6 +277,43 @@ asVisitor('a proxy that answers 502: what is sent waits', (t, visitor) =>
     },
     'Live',
   ),
+)
+
+asVisitor(
+  'one proxy after another falls upon a stream, and a reload forgets nothing',
+  async (t, { visit }) => {
+    const page = await visit('/notifications?room=one-after-another')
+    await live(page)
+    const choose = (title: string) => page.getByRole('radio', { name: title }).check()
+    await page.getByLabel('Keep them coming').check()
+    await choose('Holds the whole body')
+    await page.waitForSelector('#state[data-state=polling]')
+    await choose('Cuts idle connections')
+    await timeline(page, 'Live again')
+    await timeline(page, 'A proxy: cuts idle connections')
+    await choose('Answers 502')
+    await timeline(page, 'The answer is 502')
+    await page.waitForSelector('#underway[data-some=true]')
+    t.match(await page.locator('#state').getAttribute('data-tone'), 'wait')
+
+    await page.reload()
+    await page.waitForSelector('#underway[data-some=true]')
+    t.ok(await page.getByRole('radio', { name: 'Answers 502' }).isChecked())
+    t.ok(await page.getByLabel('Keep them coming').isChecked())
+    await choose('None')
+    await live(page)
+    await page.getByLabel('Keep them coming').uncheck()
+    await counts(t, page)
+
+    const sent = await page.locator('#sent').textContent()
+    await page.reload()
+    await page
+      .locator('#feed li')
+      .nth(Number(sent) - 1)
+      .waitFor()
+    await counts(t, page)
+    t.equal(await page.locator('#sent').textContent(), sent)
+  },
 )
 
 // ── the first page ──

@@ -59,7 +59,14 @@ t.test('nonsense behind a poll that waits isn’t taken for the poll’s answer'
 
 t.test('an unknown path is 404, another method 405 with Allow', async (t) => {
   const { url } = await start(t)
-  for (const path of ['/', '/v1', '/v2/events', '/v1/events/x', '/favicon.ico', '/v1/channels/x']) {
+  for (const path of [
+    '/nowhere',
+    '/v1',
+    '/v2/events',
+    '/v1/events/x',
+    '/favicon.ico',
+    '/v1/channels/x',
+  ]) {
     for (const method of ['GET', 'POST', 'OPTIONS', 'PROPFIND']) {
       const answer = await ask(`${url}${path}`, { method })
       t.match(answer, { status: 404, json: { code: 'not_found' } }, `${method} ${path}`)

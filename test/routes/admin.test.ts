@@ -3,6 +3,7 @@ import t, { type Test } from 'tap'
 import { bearer, KEY, locked, mint, read } from '../http/support/locked.js'
 import { startGatewayProcess } from '../support/gateway.js'
 import { startRedis } from '../support/redis.js'
+import { baseOf, lookInto } from '../support/redis-keys.js'
 import { until } from '../support/until.js'
 import { ask, overrun, poll, post, publish } from './support/ask.js'
 import { connect } from './support/socket.js'
@@ -264,3 +265,28 @@ t.test(
     t.match(alone, { partial: true, nodes: [{ pid: process.pid, fault: String }] })
   },
 )
+
+t.test('a report that is none breaks nobody’s answer', async (t) => {
+  const redis = await startRedis()
+  t.teardown(() => redis.stop())
+  const { url } = await start(t, { redisUrl: redis.url, redisPrefix: 'odd', partitions: 1 }, FAST)
+  const { client, serverTime } = lookInto(redis.url)
+  t.teardown(() => client.disconnect())
+  const nodes = `${baseOf('odd')}:y`
+  const hang = async (id: string, report: object) => {
+    await client.zadd(nodes, (await serverTime()) + 60_000, id)
+    await client.set(`${nodes}:${id}`, JSON.stringify(report))
+  }
+  const [node] = (await admin(url)).nodes
+  await hang('fine', { node: { ...node, id: 'fine' }, lists: { channels: [], streams: [] } })
+  await hang('one-figure', { node: { totals: { published: 1 } } })
+  await hang('odd-lists', {
+    node: { ...node, id: 'odd' },
+    lists: { channels: {}, streams: [null] },
+  })
+  const { nodes: told } = await admin(url)
+  t.same(told.map(({ id }: { id: string }) => id).sort(), [node.id, 'fine'].sort())
+  for (const path of ['/channels', '/streams']) {
+    t.equal((await ask(`${url}/v1/admin${path}`)).status, 200, path)
+  }
+})

@@ -2,6 +2,8 @@
 import t, { type Test } from 'tap'
 import { loadConfig } from '../../src/config.js'
 import { startGateway } from '../../src/server.js'
+import { startGatewayProcess } from '../support/gateway.js'
+import { subscribe } from './support/stream.js'
 
 async function start(t: Test, options: Record<string, unknown>): Promise<string> {
   const { url, close } = await startGateway(loadConfig({ options: { port: 0, ...options } }))
@@ -26,9 +28,25 @@ t.test('an open gateway shows what it is, and demos', async (t) => {
   }
 })
 
+t.test('a slash at the end leads to the page, with all that is asked of it', async (t) => {
+  const url = await start(t, {})
+  for (const path of [...DEMOS.filter((path) => path !== '/'), '/inspect']) {
+    const answer = await fetch(`${url}${path}/?room=a/b`, { redirect: 'manual' })
+    t.equal(answer.status, 308, path)
+    t.equal(answer.headers.get('location'), `${path}?room=a/b`)
+    t.equal((await fetch(`${url}${path}/`)).url, `${url}${path}`)
+  }
+})
+
 t.test('one that is locked shows the way into it alone', async (t) => {
   const url = await start(t, { apiKey: 'a-key-that-is-long-enough-for-anybody' })
-  for (const path of DEMOS) t.equal((await fetch(`${url}${path}`)).status, 404, path)
+  const first = await fetch(`${url}/`, { redirect: 'manual' })
+  t.equal(first.status, 302)
+  t.equal(first.headers.get('location'), '/inspect')
+  for (const path of DEMOS.filter((path) => path !== '/')) {
+    t.equal((await fetch(`${url}${path}`)).status, 404, path)
+    t.equal((await fetch(`${url}${path}/`)).status, 404, `${path}/`)
+  }
   t.equal((await fetch(`${url}/demo/answers`, { method: 'POST' })).status, 404)
   t.equal((await fetch(`${url}/inspect`)).status, 200)
 })
@@ -58,4 +76,22 @@ t.test('a question that is none is refused', async (t) => {
   const answer = await fetch(`${url}/demo/answers?${query}`, { method: 'POST' })
   t.equal(answer.status, 400)
   t.match(await answer.json(), { code: 'request_invalid', detail: /500/ })
+})
+
+t.test('a gateway whose small model speaks shuts down at once, and well', async (t) => {
+  const gateway = await startGatewayProcess()
+  t.teardown(() => gateway.stop())
+  const { url } = gateway
+  const asked = await fetch(`${url}/demo/answers?question=sluice`, { method: 'POST' })
+  const { run } = (await asked.json()) as { run: string }
+  const reader = await subscribe(url, [`run:${run}`], 'after=earliest')
+  await reader.until(() => reader.text.includes('token'))
+  const from = performance.now()
+  await gateway.stop()
+  await reader.over()
+  t.match(reader.text, /done\\":true/, 'nobody is left with half an answer')
+  t.equal(await gateway.ended, 0)
+  t.ok(performance.now() - from < 8_000, 'before its drain time of 10 s is over')
+  t.notMatch(gateway.log.join('\n'), /AbortError|"level":[456]0/)
+  reader.close()
 })

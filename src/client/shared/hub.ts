@@ -90,11 +90,13 @@ export function createHub(
   let seq = 0
   let feed: Feed | undefined
   let stopBeat = () => {}
+  const over = new AbortController()
 
   function start({ setup, cursor, session }: FromTab & { type: 'hello' }): Feed {
     const { url, headers, credentials, token, asks, presence } = setup
     const caller: Caller = createCaller({
-      ...{ url, headers, credentials, token, now: Date.now },
+      ...{ url, headers, credentials, token, timer: systemTimer, now: Date.now },
+      closing: over.signal,
       getToken: asks ? (getToken ?? askTabs) : undefined,
       fetch: (input, init) => fetch(input, init),
       onMeasured: (rtt) => feed?.tell({ type: 'measured', rtt }),
@@ -178,6 +180,7 @@ export function createHub(
     },
     close() {
       stopBeat()
+      over.abort()
       const last = feed
       // Its end is not the tabs' end: another hub goes on.
       feed = undefined

@@ -6,11 +6,11 @@ import { avatar } from '../shared/dom.js'
 export const HUES = [175, 28, 262, 340, 95, 215, 55, 310]
 
 export function nameOf({ id, data }: Participant): string {
-  return String(data.name ?? id).slice(0, 40)
+  return (typeof data.name === 'string' ? data.name : id).slice(0, 40)
 }
 
 export function hueOf({ data }: Participant): number {
-  return Number(data.hue) || 0
+  return typeof data.hue === 'number' ? data.hue : 0
 }
 
 /** Gone for the moment, or with another window in front. */

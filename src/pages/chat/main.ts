@@ -17,7 +17,7 @@ const SESSION = 'sluice-chat-session'
 
 const query = new URLSearchParams(location.search)
 const channel = channelOf('demo:chat')
-const { me, rename } = createIdentity(query.has('guest') ? sessionStorage : localStorage)
+const { me, rename, giveWay } = createIdentity(query.has('guest') ? sessionStorage : localStorage)
 
 const client = connect<Events>({
   url: '/',
@@ -53,7 +53,11 @@ client.subscribe(
 )
 
 const presence = client.presence(channel)
-presence.onChange((members) => showPeople($('people'), $('count'), members.values(), me))
+presence.onChange((members) => {
+  const others = [...members.values()].map(({ id, data }) => personOf(data, id))
+  if (giveWay(others)) sayName()
+  showPeople($('people'), $('count'), members.values(), me)
+})
 
 showState($('state'), client)
 client.onState((state) => {
@@ -124,22 +128,29 @@ addEventListener('beforeunload', warn)
 
 // ── who one is ──
 
-const name = $<HTMLInputElement>('name')
-name.value = me.name
-name.addEventListener('change', () => {
-  const wanted = name.value.trim()
+$<HTMLInputElement>('name').value = me.name
+$('name').addEventListener('change', () => {
+  const wanted = $<HTMLInputElement>('name').value.trim()
   if (wanted !== '') rename(wanted)
-  name.value = me.name
-  if (isConnected()) presence.update(me).catch(() => {})
+  sayName()
 })
+
+function sayName(): void {
+  $<HTMLInputElement>('name').value = me.name
+  if (isConnected()) presence.update(me).catch(() => {})
+}
 
 // ── where one is ──
 
 $('channel').textContent = channel
 $('command').textContent =
   `curl --json '"Hello"' \\\n  '${location.origin}/v1/events?channel=${channel}'`
-const windowOf = (guest: boolean) =>
-  `/chat?${new URLSearchParams({ ...(room && { room }), ...(guest && { guest: 'yes' }) })}`
+function windowOf(guest: boolean): string {
+  const asked = String(
+    new URLSearchParams({ ...(room && { room }), ...(guest && { guest: 'yes' }) }),
+  )
+  return asked === '' ? '/chat' : `/chat?${asked}`
+}
 $<HTMLAnchorElement>('again').href = windowOf(query.has('guest'))
 $<HTMLAnchorElement>('guest').href = windowOf(true)
 if (room) document.title = `${room} · ${document.title}`

@@ -39,12 +39,23 @@ export function createMessages(list: HTMLElement, scroller: HTMLElement, me: Per
   const pending = new Map<string, HTMLLIElement>()
   const times = new WeakMap<Element, number>()
 
+  let atBottom = true
+  const toBottom = () => {
+    scroller.scrollTop = scroller.scrollHeight
+  }
+  const look = () => {
+    const { scrollHeight, scrollTop, clientHeight } = scroller
+    atBottom = scrollHeight - scrollTop - clientHeight < 60
+  }
+  scroller.addEventListener('scroll', look)
+  // A window is made smaller, a phone's keyboard opens: what was said last stays in sight.
+  new ResizeObserver(() => (atBottom ? toBottom() : look())).observe(scroller)
+
   /** Whoever has scrolled up to read stays where they are. */
   function keepingBottom(change: () => void): void {
-    const { scrollHeight, scrollTop, clientHeight } = scroller
-    const atBottom = scrollHeight - scrollTop - clientHeight < 60
+    const stay = !atBottom
     change()
-    if (atBottom) scroller.scrollTop = scroller.scrollHeight
+    if (!stay) toBottom()
   }
 
   function draw(said: Said, time: number): HTMLLIElement {
@@ -107,7 +118,7 @@ export function createMessages(list: HTMLElement, scroller: HTMLElement, me: Per
       pending.set(said.key, item)
       list.append(item)
       group(item)
-      scroller.scrollTop = scroller.scrollHeight
+      toBottom()
     },
     /** Nothing where it has come back already. */
     mark(key: string, progress: Progress, why?: string): void {

@@ -12,10 +12,10 @@ export function showCommands(list: HTMLElement, channel: string) {
     list.append(make('li', {}, make('p', { textContent: about }), line))
     return code
   }
-  const resume = (cursor: string) => `curl -N '${events}' \\\n  -H 'Last-Event-ID: ${cursor}'`
+  const resume = (cursor: string) => `curl -N -H 'Last-Event-ID: ${cursor}' \\\n  '${events}'`
   add('Read a channel', `curl -N '${events}'`)
-  add('Write to it', `curl '${events}' \\\n  --json '{"text":"Hello"}'`)
-  const code = add('Go on after the event that came last here', resume('…'))
+  add('Write to it', `curl --json '{"text":"Hello"}' \\\n  '${events}'`)
+  const code = add('Go on after the event that came last here', resume('earliest'))
   return {
     /** Where the third one goes on. */
     after(cursor: string): void {

@@ -7,7 +7,7 @@ import { showCommands } from './commands.js'
 const CHANNEL = 'demo:hello'
 /** Events that the log and the list show. */
 const BLOCKS = 9
-const LINES = 5
+const LINES = 6
 const FACES = 4
 
 const client = connect({ url: '/' })
@@ -39,7 +39,11 @@ function count(): void {
 }
 
 function showCursor(): void {
-  if (client.cursor !== undefined) $('cursor').textContent = client.cursor
+  const { cursor } = client
+  if (cursor === undefined) return
+  $('cursor').textContent = cursor
+  // Before anything has come: from now on.
+  if ($('came').childElementCount === 0) commands.after(cursor)
 }
 
 function addBlock({ id, channel }: ClientEvent): void {

@@ -2,7 +2,7 @@
 import { avatar, hueOf, make } from '../shared/dom.js'
 import type { Way } from './proxy.js'
 
-const MAX_SHOWN = 50
+export const MAX_SHOWN = 50
 /** Milliseconds from which on one would have noticed. */
 const SLOW_MS = 1_000
 
@@ -44,8 +44,11 @@ export function noteIn(data: unknown): Note {
 }
 
 export function createFeed(list: HTMLElement) {
-  /** `took`: milliseconds from the click on; undefined where another window has sent it. */
-  return (note: Note, time: number, took: number | undefined, way: Way): void => {
+  /**
+   * `took`: milliseconds from the click on; undefined where another window has sent it. `log`: it was
+   * there before this page was.
+   */
+  return (note: Note, time: number, took: number | undefined, way: Way | 'log'): void => {
     const slow = took !== undefined && took >= SLOW_MS
     const passed =
       took === undefined
@@ -53,6 +56,7 @@ export function createFeed(list: HTMLElement) {
         : took < SLOW_MS
           ? `${Math.round(took)} ms`
           : `${(took / 1000).toFixed(1)} s`
+    const words = way === 'log' ? 'from the log' : `${passed} · ${way}`
     const item = make(
       'li',
       {},
@@ -63,7 +67,7 @@ export function createFeed(list: HTMLElement) {
         textContent: new Date(time).toLocaleTimeString([], { hour12: false }),
       }),
       make('span', { className: 'text', textContent: note.text }),
-      make('span', { className: slow ? 'took slow' : 'took', textContent: `${passed} · ${way}` }),
+      make('span', { className: slow ? 'took slow' : 'took', textContent: words }),
     )
     item.dataset.way = way
     if (note.key !== undefined) item.dataset.key = note.key

@@ -22,10 +22,42 @@ export interface ProxyEvents {
   onGivenUp(way: Way): void
 }
 
-export function createBadProxy(events: ProxyEvents) {
-  let badness: Badness = 'none'
+/** `badness`: at first. */
+export function createBadProxy(events: ProxyEvents, badness: Badness) {
   /** Told when the proxy changes. */
   const open = new Set<() => void>()
+
+  /** Whatever is open suffers, from now on and until it is safe. */
+  function expose(cut: () => void) {
+    let timer: ReturnType<typeof setTimeout>
+    const suffer = () => {
+      clearTimeout(timer)
+      if (badness === 'cuts-idle') timer = setTimeout(cut, IDLE_MS)
+      if (badness === 'answers-502') cut()
+    }
+    open.add(suffer)
+    suffer()
+    return {
+      /** Bytes have passed. */
+      heard: suffer,
+      safe(): void {
+        clearTimeout(timer)
+        open.delete(suffer)
+      },
+    }
+  }
+
+  /** Until an answer begins: a poll waits for what happens. */
+  function begin(way: Way, ask: () => Promise<Response>): Promise<Response> {
+    return new Promise((resolve, reject) => {
+      const { safe } = expose(() => {
+        safe()
+        events.onCut(way)
+        reject(new TypeError('the connection was cut'))
+      })
+      ask().finally(safe).then(resolve, reject)
+    })
+  }
 
   async function through(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
     const url = new URL(String(input), location.href)
@@ -40,8 +72,9 @@ export function createBadProxy(events: ProxyEvents) {
         headers,
       })
     }
-    const answer = await fetch(input, init)
-    if (way === undefined || answer.body === null) return answer
+    if (way === undefined) return fetch(input, init)
+    const answer = await begin(way, () => fetch(input, init))
+    if (answer.body === null) return answer
     return new Response(pass(answer.body.getReader(), way, init?.signal), answer)
   }
 
@@ -51,15 +84,13 @@ export function createBadProxy(events: ProxyEvents) {
     signal: AbortSignal | null | undefined,
   ): ReadableStream<Uint8Array> {
     const held: Uint8Array[] = []
-    let timer: ReturnType<typeof setTimeout>
     let over = false
 
     async function pump(to: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
       const end = (how: () => void) => {
         if (over) return
         over = true
-        clearTimeout(timer)
-        open.delete(suffer)
+        safe()
         how()
       }
       const cut = () =>
@@ -68,11 +99,6 @@ export function createBadProxy(events: ProxyEvents) {
           void from.cancel()
           events.onCut(way)
         })
-      const suffer = () => {
-        clearTimeout(timer)
-        if (badness === 'cuts-idle') timer = setTimeout(cut, IDLE_MS)
-        if (badness === 'answers-502') cut()
-      }
       const release = (keep: number) => {
         while (held.length > keep) {
           to.enqueue(held.shift()!)
@@ -80,8 +106,7 @@ export function createBadProxy(events: ProxyEvents) {
         }
       }
       signal?.addEventListener('abort', () => end(() => events.onGivenUp(way)))
-      open.add(suffer)
-      suffer()
+      const { heard, safe } = expose(cut)
       try {
         for (;;) {
           const { done, value } = await from.read()
@@ -91,7 +116,7 @@ export function createBadProxy(events: ProxyEvents) {
           release(
             badness === 'holds-body' ? Number.POSITIVE_INFINITY : Number(badness === 'holds-last'),
           )
-          suffer()
+          heard()
         }
         release(0)
         end(() => to.close())

@@ -2,7 +2,7 @@
 import { make } from '../shared/dom.js'
 import { type Badness, IDLE_MS } from './proxy.js'
 
-interface Choice {
+export interface Choice {
   readonly badness: Badness
   readonly title: string
   readonly about: string
@@ -10,7 +10,7 @@ interface Choice {
   readonly short: string
 }
 
-export const CHOICES: readonly Choice[] = [
+const CHOICES: readonly Choice[] = [
   {
     badness: 'none',
     title: 'None',
@@ -43,11 +43,19 @@ export const CHOICES: readonly Choice[] = [
   },
 ]
 
-export function createSwitch(fieldset: HTMLElement, onTurn: (choice: Choice) => void): void {
+export const choiceOf = (badness: Badness): Choice =>
+  CHOICES.find((choice) => choice.badness === badness) ?? CHOICES[0]!
+
+/** `chosen`: at first. */
+export function createSwitch(
+  fieldset: HTMLElement,
+  chosen: Badness,
+  onTurn: (choice: Choice) => void,
+): void {
   for (const choice of CHOICES) {
     const radio = make('input', { type: 'radio', name: 'badness', value: choice.badness })
-    // A browser restores what was chosen before a reload; the proxy is new.
-    radio.checked = choice.badness === 'none'
+    radio.checked = choice.badness === chosen
+    // Else a browser restores it, of whichever tab that was.
     radio.autocomplete = 'off'
     radio.addEventListener('change', () => onTurn(choice))
     const label = make(

@@ -1,4 +1,5 @@
-/** Counts what this page has sent and what has come back of it. Really: by key, each one. */
+/** Counts what this tab has sent and what has come back of it. Really: by key, each one. */
+import type { Note } from './feed.js'
 
 export interface Count {
   readonly sent: number
@@ -10,24 +11,43 @@ export interface Count {
   readonly doubled: number
 }
 
-export function createTally(now: () => number = () => performance.now()) {
+/** One that was sent, as it outlives a reload. */
+export interface Sent {
+  readonly key: string
+  /** Milliseconds since the epoch. */
+  readonly at: number
+  /** Until the gateway has accepted it. */
+  note?: Note | undefined
+  shown: number
+}
+
+/** `kept`: what the page before this one has sent. The log tells that again, and that is no double. */
+export function createTally(kept: readonly Sent[] = [], now: () => number = Date.now) {
   /** In the order of sending. */
-  const sent = new Map<string, { readonly at: number; shown: number }>()
+  const sent = new Map(kept.map((one) => [one.key, { ...one }]))
+  const before = new Set(kept.filter(({ shown }) => shown > 0).map(({ key }) => key))
 
   return {
-    sent(key: string): void {
-      sent.set(key, { at: now(), shown: 0 })
+    sent(key: string, note: Note): void {
+      sent.set(key, { key, at: now(), note, shown: 0 })
+    },
+    accepted(key: string): void {
+      const one = sent.get(key)
+      if (one !== undefined) one.note = undefined
     },
     /** The gateway has refused it. */
     refused(key: string): void {
       sent.delete(key)
     },
-    /** Milliseconds that it took; undefined: it isn't this page's. */
+    /** Milliseconds that it took; undefined: it isn't this tab's, or was seen before the reload. */
     shown(key: string | undefined): number | undefined {
       const one = key === undefined ? undefined : sent.get(key)
-      if (one === undefined) return undefined
+      if (one === undefined || before.delete(one.key)) return undefined
       one.shown++
       return now() - one.at
+    },
+    get all(): readonly Sent[] {
+      return [...sent.values()]
     },
     get count(): Count {
       const all = [...sent.values()]

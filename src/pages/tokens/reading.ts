@@ -61,11 +61,9 @@ export function isOver({ phase }: Reading): boolean {
 /** The reading after one more item. */
 export function take(reading: Reading, { id, name, data }: Item): Reading {
   const next: Reading = { ...reading, lastId: id, phase: 'streaming', waiting: undefined }
-  // What the gateway itself appends has its own names, and is text as an EventSource gets it.
-  const body = typeof data === 'string' ? JSON.parse(data) : data
+  const { question, token, done, error } = saidIn(data)
   if (name === 'aborted') return { ...next, phase: 'stopped' }
-  if (name === 'error') return { ...next, phase: 'failed', error: body.error?.message }
-  const { question, token, done } = body as { question?: string; token?: string; done?: true }
+  if (name === 'error') return { ...next, phase: 'failed', error }
   if (done) return { ...next, phase: 'done' }
   return {
     ...next,
@@ -74,6 +72,28 @@ export function take(reading: Reading, { id, name, data }: Item): Reading {
     tokens: reading.tokens + (token === undefined ? 0 : 1),
   }
 }
+
+/** What an item says, as far as the page shows it: whoever made the run may have written anything into it. */
+function saidIn(data: unknown) {
+  const { question, token, done, error } = membersOf(data)
+  return {
+    question: textOf(question),
+    token: textOf(token),
+    done: done === true,
+    error: textOf(membersOf(error).message),
+  }
+}
+
+/** What the gateway itself appends is text, as is all that an EventSource gets. */
+function membersOf(data: unknown): Readonly<Record<string, unknown>> {
+  try {
+    return (typeof data === 'string' ? JSON.parse(data) : data) ?? {}
+  } catch {
+    return {}
+  }
+}
+
+const textOf = (value: unknown) => (typeof value === 'string' ? value : undefined)
 
 /** Another connection has gone on where the one before ended. */
 export function resume(reading: Reading, why: Seam['why']): Reading {
