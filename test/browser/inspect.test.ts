@@ -106,6 +106,41 @@ t.test('orders and filters channels, and names who takes nothing', async (t) => 
   for (const stream of streams) stream.close()
 })
 
+t.test('opens a quiet channel by its name, and again after a reload', async (t) => {
+  const node = await gateway(t)
+  await publish(node.url, 'quiet:a+b', { text: 'long ago' })
+  const { page, complaints } = await inspect(t, node)
+  await page.getByLabel('Begins with').fill('quiet:a+b')
+  await page.keyboard.press('Enter')
+  await items(page).filter({ hasText: 'long ago' }).waitFor()
+  t.equal(new URL(page.url()).hash, '#channel=quiet:a%2Bb')
+  await page.reload()
+  await items(page).filter({ hasText: 'long ago' }).waitFor()
+  await page.getByRole('button', { name: 'Close' }).click()
+  t.equal(new URL(page.url()).hash, '')
+  t.same(complaints, [])
+})
+
+t.test('leaves out channels of the gateway’s own until they are asked for', async (t) => {
+  const node = await gateway(t)
+  const { url } = node
+  const here = await subscribe(url, ['chat:7', 'presence:chat:7'])
+  await here.event('stream.live')
+  const { page, complaints } = await inspect(t, node)
+  await row(page, 'chat:7').waitFor()
+  await page.getByText(/of the gateway’s own .* left out/).waitFor()
+  t.equal(await row(page, 'presence:chat:7').count(), 0)
+  await page.getByLabel('the gateway’s own, too').check()
+  await row(page, 'presence:chat:7').waitFor()
+  await page.getByLabel('the gateway’s own, too').uncheck()
+  await row(page, 'presence:chat:7').waitFor({ state: 'detached' })
+  // Whoever types their kind means them.
+  await page.getByLabel('Begins with').fill('presence:')
+  await row(page, 'presence:chat:7').waitFor()
+  t.same(complaints, [])
+  here.close()
+})
+
 t.test(
   'a locked gateway asks for a token, keeps it for the tab, and says why one won’t do',
   async (t) => {

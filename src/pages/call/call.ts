@@ -10,10 +10,14 @@ export type Ended = Extract<RoomState, { state: 'ended' }>
 
 /** Milliseconds between two looks at how well the connections carry. */
 const LOOK_MS = 2000
+/** Milliseconds for which the place of somebody who has gone is kept: they may have reloaded. */
+const KEPT_MS = 3000
 
 /** From the moment of joining to `onEnd`. */
 export function beginCall(room: Room, media: MediaStream, onEnd: (end: Ended) => void): void {
   const links = new Map<string, PeerLink>()
+  /** What is yet to be said of those who have just gone. */
+  const gone = new Map<string, ReturnType<typeof setTimeout>>()
   const chat = createChat()
   const over = new AbortController()
   let { muted } = room.self
@@ -45,19 +49,36 @@ export function beginCall(room: Room, media: MediaStream, onEnd: (end: Ended) =>
   }
 
   room.on('joined', (peer) => {
+    const back = gone.has(peer.id)
+    clearTimeout(gone.get(peer.id))
+    gone.delete(peer.id)
     meet(peer)
-    chat.note(`${nameOf(peer)} has come`)
+    if (!back) chat.note(`${nameOf(peer)} has come`)
   })
   room.on('updated', (peer) => refresh(peer.id))
   room.on('left', ({ peer, reason, by }) => {
     // Whoever has come back meanwhile is there, and so is their picture.
     if (room.peers.some(({ id }) => id === peer.id)) return refresh(peer.id)
+    if (reason === 'left') {
+      // A page that is reloaded leaves as well: its place waits for it.
+      showTile(peer, 'waiting')
+      gone.set(
+        peer.id,
+        setTimeout(() => part(peer, reason), KEPT_MS),
+      )
+    } else part(peer, reason, by)
+    refresh()
+  })
+
+  function part(peer: Peer, reason: string | undefined, by?: string): void {
+    clearTimeout(gone.get(peer.id))
+    gone.delete(peer.id)
     links.get(peer.id)?.close()
     links.delete(peer.id)
     removeTile(peer.id)
     if (reason !== 'replaced') chat.note(`${nameOf(peer)} ${howLeft(reason, by)}`)
-    refresh()
-  })
+  }
+
   room.on('self', () => refresh())
   room.on('room', () => refresh())
   room.on('mute', ({ by }) => askToMute(by))
@@ -163,6 +184,7 @@ export function beginCall(room: Room, media: MediaStream, onEnd: (end: Ended) =>
   function end(state: Ended): void {
     over.abort()
     clearInterval(look)
+    for (const timer of gone.values()) clearTimeout(timer)
     $('asked').hidden = true
     removeTiles()
     onEnd(state)

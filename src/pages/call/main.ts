@@ -1,9 +1,11 @@
 /** Before a call and after it: who one is, which room, and why it is over. */
 import { joinRoom, type Room } from '../../client/index.js'
 import { $ } from '../shared/dom.js'
+import { randomName } from '../shared/random.js'
 import { beginCall, type Ended } from './call.js'
 import { openMedia } from './media.js'
 import { HUES, hueOf } from './participant.js'
+import { keepSeat, type Seat, takeSeat } from './seat.js'
 
 const NAMES = ['Brook', 'Heron', 'Reed', 'Otter', 'Pebble', 'Willow', 'Wren', 'Marsh']
 const PLACES = ['mill-pond', 'water-meadow', 'upper-lock', 'stone-weir', 'old-ferry', 'reed-bank']
@@ -17,6 +19,7 @@ const place = $<HTMLInputElement>('room')
 const invited = new URLSearchParams(location.hash.slice(1)).get('room')
 const hue = any(HUES)
 let room: Room | undefined
+let session = ''
 
 // ── the lobby ──
 
@@ -33,16 +36,22 @@ $('enter').addEventListener('submit', (event) => {
   void join()
 })
 
-async function join(): Promise<void> {
+/** With the `seat` of before a reload there is nothing to ask: name, colour and switches are as they were. */
+async function join(seat?: Seat): Promise<void> {
   const button = $<HTMLButtonElement>('join')
   button.disabled = true
+  button.textContent = seat ? 'Back into the room…' : 'Joining…'
   $('complaint').textContent = ''
-  const data = { name: name.value.trim() || any(NAMES), hue }
-  const wanted = place.value.trim()
-  sessionStorage.setItem('name', data.name)
+  const data = seat?.data ?? { name: name.value.trim() || any(NAMES), hue }
+  const wanted = seat?.room ?? place.value.trim()
+  const muted = seat?.muted ?? { audio: true, video: false }
+  sessionStorage.setItem('name', String(data.name))
+  // By the same session the gateway knows whose place it was.
+  session = seat?.session ?? randomName() + randomName()
+  const { participant } = seat ?? {}
   const media = await opened
   try {
-    room = await joinRoom({ url: '/', room: wanted, data, muted: { audio: true, video: false } })
+    room = await joinRoom({ url: '/', room: wanted, participant, data, muted, session })
   } catch (error) {
     // `fetch` fails with a TypeError of each browser's own words.
     const offline = error instanceof TypeError
@@ -52,10 +61,22 @@ async function join(): Promise<void> {
     return
   } finally {
     button.disabled = false
+    button.textContent = 'Join'
   }
-  for (const track of media.getTracks()) track.enabled = track.kind === 'video'
+  for (const track of media.getTracks()) track.enabled = !muted[kindOf(track)]
   begin(room, media)
 }
+
+const kindOf = ({ kind }: MediaStreamTrack) => (kind === 'audio' ? 'audio' : 'video')
+
+addEventListener('pagehide', () => {
+  if (room === undefined || room.state.state === 'ended') return
+  const { info, self } = room
+  const { away: _, ...data } = self.data
+  keepSeat({ room: info.name, session, participant: self.id, data, muted: self.muted })
+})
+// A page that comes back as it went has never left its seat.
+addEventListener('pageshow', ({ persisted }) => persisted && takeSeat(null))
 
 /** Whether calls find other networks is the operator's choice: said where none was made. */
 async function tellOfNetworks(): Promise<void> {
@@ -117,3 +138,8 @@ $('again').addEventListener('click', () => {
 function view(which: 'lobby' | 'call' | 'over'): void {
   $('main').dataset.view = which
 }
+
+// ── the beginning ──
+
+const seat = takeSeat(invited)
+if (seat !== undefined) void join(seat)

@@ -11,8 +11,12 @@ const COLUMNS = [
 ] as const
 type Sort = (typeof COLUMNS)[number]['sort']
 
-/** Rows that are asked for. */
-export const ROWS = 100
+/** Rows that are shown. */
+const ROWS = 100
+/** Rows that are asked for where the gateway's own are to be left out: they may be most of them. */
+const ROWS_WITH_OWN = 500
+/** What the gateway itself needs, for sessions, presence and rooms. */
+const OWN = ['session:', 'presence:', 'inbox:']
 
 interface Row {
   readonly element: HTMLTableRowElement
@@ -33,6 +37,8 @@ export function createChannelTable(
 ): ChannelTable {
   const body = $('channel-rows')
   const prefix = $<HTMLInputElement>('prefix')
+  const own = $<HTMLInputElement>('own')
+  const seek = $<HTMLButtonElement>('seek-open')
   const none = $('channels-none')
   const foot = $('channels-foot')
   const rows = new Map<string, Row>()
@@ -52,7 +58,20 @@ export function createChannelTable(
   })
   $('channel-head').append(make('tr', {}, ...heads.map(({ head }) => head)))
   sorted()
-  prefix.addEventListener('input', changed)
+  prefix.addEventListener('input', () => {
+    seek.disabled = wanted() === ''
+    changed()
+  })
+  own.addEventListener('change', changed)
+  $('seek').addEventListener('submit', (event) => {
+    event.preventDefault()
+    if (wanted() !== '') open(wanted())
+  })
+
+  const wanted = () => prefix.value.trim()
+
+  /** Whoever types the kind wants to see it. */
+  const showsOwn = () => own.checked || OWN.some((kind) => wanted().startsWith(kind))
 
   function sorted(): void {
     for (const { column, head } of heads) {
@@ -70,7 +89,8 @@ export function createChannelTable(
     return {
       element,
       show({ subscribers, rate: now, time }, at) {
-        readers!.textContent = count(subscribers)
+        // The tail is a reader like any other.
+        readers!.textContent = count(subscribers) + (name === marked ? ', with you' : '')
         lively!.textContent = now > 0 ? rate(now) : '–'
         last!.textContent = time === null ? '–' : span(at - time)
         element.classList.toggle('quiet', now === 0)
@@ -82,9 +102,11 @@ export function createChannelTable(
 
   return {
     get query() {
-      return { sort, limit: String(ROWS), prefix: prefix.value.trim() }
+      return { sort, limit: String(showsOwn() ? ROWS : ROWS_WITH_OWN), prefix: wanted() }
     },
-    show({ channels, time, partial }) {
+    show({ channels: all, time, partial }) {
+      const fitting = showsOwn() ? all : all.filter(({ channel }) => !isOwn(channel))
+      const channels = fitting.slice(0, ROWS)
       const here = new Set(channels.map(({ channel }) => channel))
       for (const [name, row] of rows) {
         if (here.has(name)) continue
@@ -100,11 +122,14 @@ export function createChannelTable(
           body.insertBefore(row.element, body.children[i] ?? null)
       }
       none.hidden = channels.length > 0
-      none.textContent = prefix.value.trim()
-        ? 'No channel that is read, or has news, begins like that.'
-        : 'No channel is read, or has news.'
+      none.textContent =
+        wanted() === ''
+          ? 'No channel is read, or has news.'
+          : 'No channel that is read, or has news, begins like that. “Open” shows what a quiet one keeps.'
+      const left = all.length - fitting.length
       const notes = [
         ...(channels.length >= ROWS ? [`The first ${ROWS} are shown.`] : []),
+        ...(left > 0 ? [`${count(left)} of the gateway’s own (${OWN.join(', ')}) left out.`] : []),
         ...(partial === true ? ['Some nodes haven’t told theirs.'] : []),
       ]
       foot.hidden = notes.length === 0
@@ -118,4 +143,8 @@ export function createChannelTable(
       }
     },
   }
+}
+
+function isOwn(channel: string): boolean {
+  return OWN.some((kind) => channel.startsWith(kind))
 }

@@ -46,13 +46,19 @@ const FIGURES: readonly Figure[] = [
   {
     name: 'Publishes refused',
     value: ({ sum }) => brief(sum.totals.refused),
-    more: ({ nodes }) => `of ${brief(refusals(nodes))} refusals`,
+    more: ({ nodes, sum }) => others(refusals(nodes) - sum.totals.refused),
   },
 ]
 
 function interruptions(times: number): string {
-  if (times === 0) return 'log never away'
-  return `log away ${times === 1 ? 'once' : `${count(times)} times`}`
+  if (times === 0) return 'log always there'
+  return `log out of reach ${times === 1 ? 'once' : `${count(times)} times`}`
+}
+
+/** Requests that weren't to publish. */
+function others(times: number): string {
+  if (times <= 0) return 'nor anything else'
+  return `and ${brief(times)} other ${times === 1 ? 'request' : 'requests'}`
 }
 
 function refusals(nodes: Overview['nodes']): number {

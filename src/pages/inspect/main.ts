@@ -31,6 +31,8 @@ const streams = showStreams()
 const tail = createTail((channel) => {
   pair.classList.toggle('split', channel !== undefined)
   table.mark(channel)
+  // A door that is shut closes the tail, too: it is opened again with it.
+  if (door.hidden) keepInAddress(channel)
 })
 const table = createChannelTable(() => void look('lists'), tail.open)
 
@@ -39,6 +41,19 @@ let timer: ReturnType<typeof setTimeout> | undefined
 /** Counts what was begun anew: an answer to what was asked before shows nothing. */
 let turn = 0
 let lists = 0
+
+/** `#channel=…`: the tail that a reload opens again. */
+function keepInAddress(channel: string | undefined): void {
+  const named = channel && encodeURIComponent(channel).replaceAll('%3A', ':')
+  const hash = named ? `#channel=${named}` : ''
+  history.replaceState(undefined, '', location.pathname + location.search + hash)
+}
+
+function openAddressed(): void {
+  const channel = new URLSearchParams(location.hash.slice(1)).get('channel')
+  if (channel) tail.open(channel)
+  else tail.close()
+}
 
 function say(text: string, tone: string): void {
   // Only where it has changed: it is read out.
@@ -51,6 +66,7 @@ async function lookAll(own: number): Promise<void> {
   if (own !== turn) return
   nodes = answer.nodes
   door.hidden = true
+  const first = view.hidden
   view.hidden = false
   view.classList.remove('old')
   forget.hidden = token() === undefined
@@ -61,6 +77,7 @@ async function lookAll(own: number): Promise<void> {
   if (answer.partial === true) say('the store can’t be asked: this node alone', 'bad')
   else if (bad > 0) say(`${bad} of ${nodes.length} nodes can’t serve`, 'bad')
   else say('live', 'good')
+  if (first) openAddressed()
 }
 
 async function lookAtLists(own: number): Promise<void> {
@@ -98,7 +115,6 @@ function fail(error: unknown): void {
 
 function askForToken(why: string): void {
   turn++
-  tail.close()
   view.hidden = true
   forget.hidden = true
   asOf.textContent = ''
@@ -106,6 +122,7 @@ function askForToken(why: string): void {
   refusal.textContent = why
   if (!door.hidden) return
   door.hidden = false
+  tail.close()
   field.focus()
 }
 
@@ -129,6 +146,9 @@ door.addEventListener('submit', (event) => {
 forget.addEventListener('click', () => {
   keepToken(undefined)
   askForToken('')
+})
+addEventListener('hashchange', () => {
+  if (!view.hidden) openAddressed()
 })
 document.addEventListener('visibilitychange', () => {
   if (!document.hidden && door.hidden) void round()

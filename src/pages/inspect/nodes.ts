@@ -123,7 +123,7 @@ function troubleOf({ fault, totals, refusals }: NodeAnswer): string {
   const told = [
     [totals.gaps, 'gaps told'],
     [totals.slow, 'readers given up'],
-    [totals.interruptions, 'times that the log was away'],
+    [totals.interruptions, 'times that the log was out of reach'],
   ] as const
   const codes = Object.entries(refusals).sort(([, a], [, b]) => b - a)
   const refused = codes.slice(0, 4).map(([code, times]) => `${code} ${brief(times)}`)

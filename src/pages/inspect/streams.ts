@@ -21,7 +21,11 @@ function row(stream: StreamAnswer, node: string | undefined, now: number): HTMLE
   const who = make('td', {}, make('span', { textContent: subject ?? address ?? 'somebody' }))
   const more = [...(subject === null ? [] : [address]), session].filter((it) => it !== null)
   if (more.length > 0)
-    who.append(make('span', { className: 'hint id wide', textContent: more.join(' · ') }))
+    who.append(make('span', { className: 'hint id', textContent: more.join(' · ') }))
+  const age = span(now - opened)
+  const at = node ?? stream.node
+  // Where there is no room for their columns.
+  who.append(make('span', { className: 'hint id narrow', textContent: `open for ${age} on ${at}` }))
   const rest = stream.count - channels.length
   const named = channels.join(', ') + (rest > 0 ? ` and ${count(rest)} more` : '')
   const { text, tone } = stateOf(stream)
@@ -34,8 +38,8 @@ function row(stream: StreamAnswer, node: string | undefined, now: number): HTMLE
     make('td', { className: 'names', textContent: named }),
     make('td', {}, pill),
     make('td', { className: 'number', textContent: buffered > 0 ? bytes(buffered) : '–' }),
-    make('td', { className: 'number wide', textContent: span(now - opened) }),
-    make('td', { className: 'wide', textContent: node ?? stream.node }),
+    make('td', { className: 'number wide', textContent: age }),
+    make('td', { className: 'wide', textContent: at }),
   )
   return element
 }

@@ -125,7 +125,7 @@ function refresh(): void {
   stopper.disabled = !going
   reloader.disabled = run === undefined
   cutter.disabled = readings[0]?.phase !== 'streaming'
-  // Not `disabled`: on a phone they are a row that scrolls, also by keys.
+  // Not `disabled`: the one that was pressed keeps the focus.
   for (const chip of $('questions').querySelectorAll('button')) {
     chip.setAttribute('aria-disabled', String(send.disabled))
   }

@@ -9,7 +9,7 @@ export interface Viewer {
 }
 
 const WORDS: Readonly<Record<Phase, readonly [words: string, tone: Tone]>> = {
-  idle: ['waiting', 'none'],
+  idle: ['idle', 'none'],
   connecting: ['connecting', 'wait'],
   streaming: ['streaming', 'good'],
   done: ['done', 'good'],
