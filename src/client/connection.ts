@@ -20,6 +20,8 @@ import type { Timer } from './timing.js'
 
 /** Channels beyond which the options go as a body: a URL of more than 4 KiB doesn't get through everywhere. */
 const MAX_NAMED = 20
+/** Channels of a stream that are compared with the log: their names go in a URL, too. */
+const MAX_CHECKED = 50
 
 /** What the server is asked for. */
 export interface Opening {
@@ -196,7 +198,7 @@ export function createConnection(options: ConnectionOptions): Connection {
   async function check(): Promise<void> {
     const { cursor } = decoder
     if (cursor === undefined) return
-    const { channels } = options.opening()
+    const channels = options.opening().channels.slice(0, MAX_CHECKED)
     const page = await readPage(caller, channels, { after: cursor }, 1).catch(() => undefined)
     if (page === undefined) return
     const event = page.items.find((it) => it.type === 'event')

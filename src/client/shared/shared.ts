@@ -223,8 +223,10 @@ function openBroadcast(
 ): Line {
   const channel = new BroadcastChannel(name)
   let own: Hub | undefined
+  /** Name of the hub that spoke last. */
+  let known: string | undefined
   const election = elect(name, () => {
-    const birth = newName()
+    const birth = newName(known)
     const hub = createHub((word) => {
       channel.postMessage({ hub: birth, word })
       election.heard()
@@ -241,6 +243,7 @@ function openBroadcast(
     if (data.hub === undefined) own?.take(data.tab, data.word)
     else {
       election.heard()
+      known = data.hub
       hear(data.hub, data.word)
     }
   }
@@ -259,7 +262,7 @@ function openBroadcast(
   }
 }
 
-/** Later ones are greater. */
-export function newName(): string {
-  return Date.now() + createSecret()
+/** Later ones are greater, also where the clock of the one before was ahead. */
+export function newName(before = ''): string {
+  return Math.max(Date.now(), +before.slice(0, 13) + 1) + createSecret()
 }
