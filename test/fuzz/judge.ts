@@ -6,7 +6,8 @@ import { type Answer, Malformed } from './answers.js'
 /** What the protocol page knows, beside the statuses of errors. */
 const GOOD = [200, 201, 202, 204]
 const STATUSES = new Set([...GOOD, ...Object.values(ERROR_TABLE).map(({ status }) => status)])
-/** The gateway's own pages, and what they need: a target may become one of them. */
+/** The gateway's own pages, and what they need: a target may become one of them, or lead to one. */
+const REDIRECTS = [302, 308]
 const PAGES = /^(text\/(html|css|javascript)|image\/svg\+xml)\b/
 /** What only somebody inside could know. */
 const INSIDE = /node_modules|\bdist\/|\bsrc\/|\bnode:internal|\n\s+at |Error: /
@@ -18,6 +19,10 @@ export function wrongWith(answer: Answer, forbidden?: Forbidden): string | undef
   const { status, headers, body, headOnly, complete } = answer
   const type = headers.get('content-type') ?? ''
   if (status === 500) return `500 ${excerpt(body)}`
+  if (REDIRECTS.includes(status)) {
+    const to = headers.get('location') ?? ''
+    return /^\/(?!\/)/.test(to) ? undefined : `a redirect to ${JSON.stringify(to)}`
+  }
   if (!STATUSES.has(status)) return `a status that the protocol doesn’t know: ${status}`
   if (status === forbidden) return `${status}, which was forbidden for this run`
   if (status >= 400) return wrongProblem(answer, type)
