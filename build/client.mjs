@@ -31,7 +31,7 @@ await build({
   target: ['es2022'],
   // Names that never leave the file: neither options, nor what travels between tabs of two versions.
   mangleProps:
-    /^(?:proven|probing|notBefore|failures|probeAt|renewAt|checkAt|checked|deadline|opened|heard|owed|rtt|phase|takeState|takeChange|lookBack|onItem|onServed|onRefused|onMissed|onMeasured|onReceipt|onClosed|established|inTime|closing|order|tag|json|end|polling|renews|tell|acknowledged|forget|restart|leave|expire|take|hurry|caller|opening|feed|known|doubt|what|asked|wanted|query|items|seen|comment|page|ask|open|say|stop|commands|machine|online|reset|field|consume|onRetry|onComment|maxBufferSize)$/,
+    /^(?:proven|probing|notBefore|failures|probeAt|renewAt|checkAt|checked|deadline|opened|heard|owed|rtt|phase|takeState|takeChange|lookBack|onItem|onServed|onRefused|onMissed|onMeasured|onReceipt|onClosed|established|taken|inTime|closing|order|tag|json|end|polling|renews|tell|acknowledged|forget|restart|leave|expire|take|hurry|caller|opening|feed|known|doubt|what|asked|wanted|query|items|seen|comment|page|ask|open|say|stop|commands|machine|online|reset|field|consume|onRetry|onComment|maxBufferSize)$/,
   plugins: [withoutWords],
   sourcemap: true,
   sourcesContent: true,

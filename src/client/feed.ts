@@ -11,9 +11,8 @@ import { backoff } from './pace.js'
 import { createSecret } from './secret.js'
 import type { Timer } from './timing.js'
 
-/** Until a change that failed is tried again, in milliseconds; and for how many failures it counts. */
+/** Until a change that failed is tried again, in milliseconds. */
 const RETRY_MS = 2_000
-const FAILURES = 3
 
 /** A stream of one's own, or of all tabs. */
 export interface Feed {
@@ -121,8 +120,8 @@ export function createFeed(options: FeedOptions): Feed {
       if (!isFinal(error, caller)) {
         changing = false
         const { retryAfter = 0 } = error as Partial<GatewayError>
-        const ms = backoff(Math.max(RETRY_MS, retryAfter), FAILURES, random)
-        cancelRetry = timer(ms, schedule)
+        // Spread as after some failures: all clients of a gateway have them at one moment.
+        cancelRetry = timer(backoff(Math.max(RETRY_MS, retryAfter), 3, random), schedule)
         return
       }
       // Forgotten, or at its end: what is wanted goes with a new opening.

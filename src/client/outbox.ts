@@ -55,9 +55,8 @@ export interface OutboxOptions {
 
 interface Entry {
   readonly json: string
-  readonly channel: string
-  readonly resolve: (receipt: PublishReceipt) => void
-  readonly reject: (error: Error) => void
+  readonly taken: (receipt: PublishReceipt) => void
+  readonly refused: (error: Error) => void
 }
 
 export function createOutbox(options: OutboxOptions): Outbox {
@@ -84,7 +83,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
       if (queue.length >= MAX_WAITING || characters + json.length > MAX_CHARACTERS) {
         throw new OutboxFullError(`${queue.length} events wait`)
       }
-      queue.push({ json, channel, resolve, reject })
+      queue.push({ json, taken: resolve, refused: reject })
       characters += json.length
       if (!sending) void send()
     })
@@ -108,9 +107,9 @@ export function createOutbox(options: OutboxOptions): Outbox {
         if (receipts?.length !== batch.length) throw new Error()
         failures = 0
         remove(batch)
-        batch.forEach(({ resolve }, i) => {
+        batch.forEach(({ taken }, i) => {
           options.onReceipt(receipts[i]!)
-          resolve(receipts[i]!)
+          taken(receipts[i]!)
         })
       } catch (error) {
         if (closed) break
@@ -150,7 +149,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
     most = wrong === undefined ? 1 : BATCH
     if (wrong === undefined) return
     remove([wrong])
-    wrong.reject(error)
+    wrong.refused(error)
   }
 
   function remove(entries: readonly Entry[]): void {
@@ -173,7 +172,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
     close() {
       closed = true
       nap.abort()
-      for (const { reject } of queue.splice(0)) reject(new Error('the client is closed'))
+      for (const { refused } of queue.splice(0)) refused(new Error('the client is closed'))
     },
   }
 }

@@ -157,8 +157,11 @@ t.test('who reloads is back, who looks elsewhere is away', async (t) => {
   await connected(ada.page)
   await grace.page.getByRole('button', { name: 'Camera' }).click()
   await ada.page.waitForSelector('.tile:not(.own)[data-video=off]')
-  await grace.page.reload()
-  await ada.page.waitForSelector('.tile:not(.own)[data-state=waiting]')
+  // Looked for from before: by the time the page is loaded it may be over.
+  await Promise.all([
+    ada.page.waitForSelector('.tile:not(.own)[data-state=waiting]'),
+    grace.page.reload(),
+  ])
   // Nothing is pressed: name, room and switches are what they were.
   await Promise.all([connected(ada.page), connected(grace.page)])
   await ada.page.waitForSelector('.tile:not(.own)[data-video=off]')
